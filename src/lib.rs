@@ -1,0 +1,31 @@
+//! The gateway in front of pip-aide's analysis: a Cloudflare Worker.
+//!
+//! In the order of a request: [`stages`] hold the five steps, [`token`] proves who calls,
+//! [`ledger`] decides what they may spend, [`analysis`] finds the answer and makes it safe.
+//! [`policy`] holds what operators set. Only `shell` names the Workers runtime; everything else is
+//! plain Rust that the native tests call directly.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
+// A test that overflows or slices wrongly should stop with a panic.
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
+
+pub mod analysis;
+pub mod token;
+pub mod units;
+
+#[cfg(target_arch = "wasm32")]
+mod shell;

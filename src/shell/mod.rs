@@ -1,0 +1,10 @@
+//! The only code that names the Workers runtime.
+
+#[worker::event(fetch)]
+async fn fetch(
+    _request: worker::Request,
+    _env: worker::Env,
+    _context: worker::Context,
+) -> worker::Result<worker::Response> {
+    worker::Response::ok("skeleton")
+}
