@@ -4,6 +4,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help build dev test lint clean setup worker force
 
+# Where rustup puts cargo: a shell that is older than the install does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pip-aide-gateway
 
 # One place for each version: package.json and Cargo.lock hold the others.
