@@ -69,7 +69,7 @@ pub enum RulesMode {
 }
 
 /// Every setting of the contract's section 5.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// `API_BASE`.
     pub api_base: ApiBase,

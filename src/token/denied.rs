@@ -31,6 +31,8 @@ macro_rules! causes {
 causes! {
     /// A header or token is longer than any honest one.
     TooLarge = "too_large",
+    /// There is none.
+    MissingCredential = "missing_credential",
     /// Two credentials at once, or one header twice: which of them counts would be a guess.
     SeveralCredentials = "several_credentials",
     /// The `Authorization` scheme is neither `Bearer` nor `Basic`.
