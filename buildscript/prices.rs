@@ -1,7 +1,6 @@
 //! `policies/prices.toml` to the table of prices.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -131,12 +130,10 @@ fn render_period(from: u64, period: &Period) -> Result<String, String> {
     );
     for Window { weekdays, from_minute, to_minute, rates } in windows {
         let rates = render_rates(rates);
-        write!(
-            code,
+        code.push_str(&format!(
             "    crate::policy::prices::Window {{ weekdays: {weekdays:#09b}, from_minute: {from_minute}, \
              to_minute: {to_minute}, rates: {rates} }},\n"
-        )
-        .map_err(|error| error.to_string())?;
+        ));
     }
     code.push_str("  ] },\n");
     Ok(code)
@@ -236,7 +233,7 @@ fn days_since_1970(date: Date) -> Result<u64, String> {
     if date.year < 1970 {
         return Err(format!("from {date} is before 1970"));
     }
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let year = u64::from(date.year);
     let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
