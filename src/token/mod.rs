@@ -9,11 +9,15 @@ mod claims;
 mod compact;
 pub mod credential;
 mod denied;
+pub mod digest;
 mod hkdf;
 pub mod jwt;
 pub mod keys;
 mod mac;
 pub mod machine_id;
+mod signature_base;
+pub mod signed;
 mod strict_json;
+mod structured;
 
 pub use denied::Denied;
