@@ -93,6 +93,10 @@ causes! {
     MalformedDigest = "malformed_digest",
     /// The body is not the one that was signed.
     DigestMismatch = "digest_mismatch",
+    /// The enrolment challenge is not ours, was altered, or was issued to another network.
+    BadChallenge = "bad_challenge",
+    /// The solution is no short decimal, or does not meet the difficulty.
+    BadSolution = "bad_solution",
 }
 
 impl fmt::Display for Denied {
