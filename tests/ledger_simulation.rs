@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use pip_aide_gateway::ledger::rows;
 use pip_aide_gateway::ledger::shard::Shard;
 use pip_aide_gateway::ledger::wire::{Admission, Budget, Charge, Command, Outcome, Refusal, Settlement};
-use pip_aide_gateway::policy::day::{Day, DayStart};
+use pip_aide_gateway::policy::day::DayStart;
 use pip_aide_gateway::policy::limits::{Limits, parse_rate};
 use pip_aide_gateway::policy::plans::Plan;
 use pip_aide_gateway::units::{NanoUsd, UnixMillis};
@@ -51,10 +51,10 @@ fn plan(burst: u32, machine_daily: u64, total_daily: Option<u64>) -> Plan {
 }
 
 fn limits() -> Limits {
-    let plans = [("standard", plan(4, 1_000, None)), ("pool", plan(4, 600, Some(1_500)))];
+    let plans = [("standard", plan(4, 1_000, None)), ("pool", plan(4, 400, Some(500)))];
     Limits {
         plans: plans.map(|(name, plan)| (name.to_owned(), plan)).into(),
-        service_daily: NanoUsd::from_nanos(4_000),
+        service_daily: NanoUsd::from_nanos(2_000),
         day: DayStart::parse("00:00Z").unwrap(),
     }
 }
@@ -90,9 +90,10 @@ impl Object {
 /// What the provider may bill, kept apart from the ledger.
 #[derive(Default)]
 struct Book {
-    service: HashMap<Day, u64>,
-    plans: HashMap<(Day, String), u64>,
-    machines: HashMap<(Day, String), u64>,
+    /// By the end of the day that the ledger says it is charged to.
+    service: HashMap<UnixMillis, u64>,
+    plans: HashMap<(UnixMillis, String), u64>,
+    machines: HashMap<(UnixMillis, String), u64>,
     admissions: HashMap<String, Vec<u64>>,
 }
 
@@ -152,7 +153,7 @@ fn run(seed: u64) {
                 assert!(standing.in_flight <= standing.concurrency, "seed {seed}: too many in flight");
                 let sent = budget == Budget::Reserved;
                 let bill = if sent { random.below(worst + 1) } else { 0 };
-                let day = limits.day.day_of(UnixMillis::from_millis(latest_seen));
+                let day = standing.resets_at;
                 *book.service.entry(day).or_default() += bill;
                 *book.plans.entry((day, plan.to_owned())).or_default() += bill;
                 *book.machines.entry((day, subject.clone())).or_default() += bill;
@@ -318,6 +319,60 @@ fn a_settlement_belongs_to_the_day_of_its_reservation() {
     assert_eq!(spent(&mut object, "m", before), 70);
     object.shard = None;
     assert_eq!(spent(&mut object, "m", before), 70, "nor after a restart");
+}
+
+#[test]
+fn a_clock_that_steps_back_over_midnight_gives_no_money_twice() {
+    let before = UnixMillis::from_millis(START_MS + 59_000);
+    let after = UnixMillis::from_millis(START_MS + 61_000);
+    let mut object = object();
+    // Only a request that costs nothing moves this machine into the new day before the crash.
+    admit(&mut object, "free", "m", 0, after);
+    object.shard = None;
+    for number in 0..2 {
+        admit(&mut object, &number.to_string(), "m", 300, before);
+    }
+    // What was reserved after the clock stepped back still counts in the day that had begun.
+    assert_eq!(spent(&mut object, "m", after), 600);
+    settle(&mut object, "0", "m", Charge::Nothing, after);
+    assert_eq!(spent(&mut object, "m", after), 300);
+    // The service's account goes by the same day.
+    assert!(object.stored[rows::SERVICE].contains("\"gone\":300"), "{}", object.stored[rows::SERVICE]);
+}
+
+#[test]
+fn a_clock_that_steps_back_leaves_no_reservation_behind() {
+    let before = UnixMillis::from_millis(START_MS + 59_000);
+    let after = UnixMillis::from_millis(START_MS + 61_000);
+    for (plan, row) in [("standard", rows::SERVICE.to_owned()), ("pool", rows::plan_key("pool"))] {
+        let mut object = object();
+        let ask = |id: &str, subject: &str| {
+            Command::Admit(Admission {
+                id: id.to_owned(),
+                subject: subject.to_owned(),
+                plan: plan.to_owned(),
+                worst: NanoUsd::from_nanos(100),
+                lifetime_ms: LIFETIME_MS,
+            })
+        };
+        object.send(&ask("a", "m"), after, false).unwrap();
+        if plan == "pool" {
+            // Only the plan's account knows of the new day.
+            object.stored.retain(|key, _| *key == row);
+        }
+        object.shard = None;
+        object.send(&ask("b", "n"), before, false).unwrap();
+        settle(&mut object, "b", "n", Charge::Nothing, before);
+        assert!(object.stored[&row].contains("\"gone\":100"), "{plan}: {}", object.stored[&row]);
+    }
+}
+
+#[test]
+fn a_reservation_is_not_shared_by_its_id() {
+    let now = UnixMillis::from_millis(START_MS);
+    let mut object = object();
+    assert!(matches!(admit(&mut object, "r", "m", 100, now), Outcome::Admitted { .. }));
+    assert!(matches!(admit(&mut object, "r", "other", 100, now), Outcome::Refused { .. }));
 }
 
 #[test]
