@@ -20,7 +20,9 @@ const REQUIREMENTS: [&str; 4] = [
 #[allow(dead_code, reason = "each test file uses what it needs")]
 pub fn python(script: &str, input: &Value) -> Value {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    run(Command::new(PYTHON.get_or_init(virtual_environment)).arg(support().join(script)), input)
+    let python = PYTHON.get_or_init(virtual_environment);
+    // Some of what is made here is weak on purpose, and the libraries say so.
+    run(Command::new(python).args(["-W", "ignore"]).arg(support().join(script)), input)
 }
 
 /// The same for a Node script; the packages are those of package.json.
