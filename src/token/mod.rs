@@ -26,5 +26,6 @@ mod signature_base;
 pub mod signed;
 mod strict_json;
 mod structured;
+mod subkey;
 
 pub use denied::Denied;
