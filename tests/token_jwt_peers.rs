@@ -1,18 +1,16 @@
-//! Tokens minted by published libraries, with keys and claims that we choose.
+//! Tokens minted by published libraries, with keys and claims that we choose: as a client's token
+//! and as an identity provider's.
 
 #![cfg(not(target_arch = "wasm32"))]
 
-mod token_support;
-
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+#[path = "token_support/minted.rs"]
+mod minted;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use pip_aide_gateway::token::Denied;
 use pip_aide_gateway::token::foreign::{ForeignClaims, verify_foreign};
-use pip_aide_gateway::token::jwks::{Jwks, JwksError, MAX_DOCUMENT_BYTES};
 use pip_aide_gateway::token::jwt::{self, TokenPolicy};
 use pip_aide_gateway::token::keys::{Keyring, render_entry};
 use pip_aide_gateway::token::machine_id::MachineId;
@@ -20,93 +18,16 @@ use pip_aide_gateway::units::UnixMillis;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-const KEY: [u8; 32] = [5; 32];
-const NOW: u64 = 1_800_000_000;
-const OURS: TokenPolicy<'_> = TokenPolicy { issuer: "pip-aide-gateway", audience: "pip-aide", ttl_days: 30 };
-const THEIRS: TokenPolicy<'_> =
-    TokenPolicy { issuer: "https://idp.example/", audience: "https://gateway.example", ttl_days: 30 };
-
-fn now() -> UnixMillis {
-    UnixMillis::from_seconds(NOW)
-}
+use minted::{
+    KEY, NOW, OURS, THEIRS, asked, changed, foreign, jose, key_set, now, peers, public, pyjwt, token,
+};
 
 fn ring() -> Keyring {
     Keyring::parse(&render_entry("k", &KEY)).unwrap()
 }
 
-fn foreign() -> Value {
-    json!({
-        "iss": THEIRS.issuer, "aud": THEIRS.audience, "sub": "user|1", "iat": NOW - 60, "exp": NOW + 3_600,
-    })
-}
-
-fn changed(name: &str, value: Value) -> Value {
-    let mut claims = foreign();
-    if value.is_null() {
-        claims.as_object_mut().unwrap().remove(name);
-    } else {
-        claims[name] = value;
-    }
-    claims
-}
-
-fn asked() -> Value {
-    let client = json!({
-        "iss": OURS.issuer, "aud": OURS.audience, "sub": "machine-1", "plan": "pro", "jti": "a-b",
-        "iat": NOW, "exp": NOW + 30 * 86_400, "nbf": NOW,
-    });
-    let variants: BTreeMap<&str, Value> = BTreeMap::from([
-        ("good", foreign()),
-        ("several audiences", changed("aud", json!(["https://idp.example/userinfo", THEIRS.audience]))),
-        ("with an id", changed("jti", json!("x1"))),
-        ("another subject", changed("sub", json!("user|2"))),
-        ("a machine's name", changed("sub", json!("machine-1"))),
-        ("a plan", changed("plan", json!("unlimited"))),
-        ("no audience", changed("aud", Value::Null)),
-        ("another audience", changed("aud", json!(["a", "b"]))),
-        ("a mixed audience", changed("aud", json!([THEIRS.audience, 1]))),
-        ("no issuer", changed("iss", Value::Null)),
-        ("another issuer", changed("iss", json!("https://idp.example"))),
-        ("no subject", changed("sub", Value::Null)),
-        ("an empty subject", changed("sub", json!(""))),
-        ("a long subject", changed("sub", json!("x".repeat(256)))),
-        ("no end", changed("exp", Value::Null)),
-        ("ended", changed("exp", json!(NOW - 30))),
-        ("no beginning", changed("iat", Value::Null)),
-        ("to come", changed("iat", json!(NOW + 31))),
-        ("not yet", changed("nbf", json!(NOW + 31))),
-        ("too long a life", changed("exp", json!(NOW + 31 * 86_400))),
-        ("a bad id", changed("jti", json!("a b"))),
-    ]);
-    json!({"secret": URL_SAFE_NO_PAD.encode(KEY), "kid": "k", "client": client, "foreign": variants})
-}
-
-fn pyjwt() -> &'static Value {
-    static MADE: OnceLock<Value> = OnceLock::new();
-    MADE.get_or_init(|| token_support::python("mint.py", &asked()))
-}
-
-fn jose() -> &'static Value {
-    static MADE: OnceLock<Value> = OnceLock::new();
-    MADE.get_or_init(|| token_support::node("mint.mjs", &asked()))
-}
-
-fn key_set(made: &Value) -> Jwks {
-    Jwks::parse(json!({"keys": made["keys"]}).to_string().as_bytes()).unwrap()
-}
-
 fn verify(made: &Value, token: &str) -> Result<ForeignClaims, Denied> {
     verify_foreign(token, &key_set(made), &THEIRS, now())
-}
-
-fn token<'a>(made: &'a Value, name: &str) -> &'a str {
-    made["tokens"][name].as_str().unwrap_or_else(|| panic!("no token {name}"))
-}
-
-/// The public key of that name, to be changed.
-fn public(kid: &str) -> Value {
-    let keys = pyjwt()["keys"].as_array().unwrap();
-    keys.iter().find(|key| key["kid"] == kid).unwrap().clone()
 }
 
 #[test]
@@ -151,7 +72,7 @@ fn a_providers_subject_is_never_a_machine() {
     let mut asked = asked();
     asked["foreign"] = json!({"x": {"iss": claims["iss"], "aud": THEIRS.audience, "sub": "ser|1",
         "iat": NOW, "exp": NOW + 60}});
-    let made = token_support::python("mint.py", &asked);
+    let made = peers::python("mint.py", &asked);
     let policy = TokenPolicy { issuer: "https://idp.example/u", ..THEIRS };
     let keys = key_set(&made);
     let split = verify_foreign(token(&made, "ed EdDSA x"), &keys, &policy, now()).unwrap().subject;
@@ -283,103 +204,4 @@ fn the_algorithm_is_the_keys() {
     for name in ["rsa RS256 good", "p256 ES256 good", "ed EdDSA good"] {
         assert_eq!(verify(jose(), token(pyjwt(), name)), Err(Denied::BadSignature), "{name}");
     }
-}
-
-/// The names of the keys that are usable in a set of these.
-fn usable(keys: &[Value]) -> Vec<String> {
-    match Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()) {
-        Ok(jwks) => jwks.keys().map(|key| key.kid().to_owned()).collect(),
-        Err(JwksError::NoUsableKey) => Vec::new(),
-        Err(error) => panic!("{error}"),
-    }
-}
-
-fn set(kid: &str, name: &str, value: Value) -> Value {
-    let mut key = public(kid);
-    key[name] = value;
-    key
-}
-
-#[test]
-fn only_keys_that_may_verify_are_used() {
-    assert_eq!(usable(&[public("rsa"), public("p256"), public("ed")]), ["rsa", "p256", "ed"]);
-    for (name, key) in [
-        ("encryption", set("rsa", "use", json!("enc"))),
-        ("use of another type", set("rsa", "use", json!(["sig"]))),
-        ("signing only", set("rsa", "key_ops", json!(["sign"]))),
-        ("operations of another type", set("rsa", "key_ops", json!("verify"))),
-        ("another algorithm", set("rsa", "alg", json!("RS512"))),
-        ("PSS", set("rsa", "alg", json!("PS256"))),
-        ("HMAC by name", set("rsa", "alg", json!("HS256"))),
-        ("algorithm of another type", set("rsa", "alg", json!(["RS256"]))),
-        ("EC for RSA", set("p256", "alg", json!("RS256"))),
-        ("1024 bits", public("rsa-small")),
-        ("zeros before 1024 bits", {
-            let modulus = URL_SAFE_NO_PAD.decode(public("rsa-small")["n"].as_str().unwrap()).unwrap();
-            set("rsa-small", "n", json!(URL_SAFE_NO_PAD.encode([vec![0; 128], modulus].concat())))
-        }),
-        ("an even modulus", set("rsa", "n", json!(URL_SAFE_NO_PAD.encode([0xf0; 256])))),
-        ("a huge modulus", set("rsa", "n", json!(URL_SAFE_NO_PAD.encode([0xff; 1_025])))),
-        ("an empty modulus", set("rsa", "n", json!(""))),
-        ("exponent 1", set("rsa", "e", json!("AQ"))),
-        ("exponent 1 with zeros", set("rsa", "e", json!("AAAB"))),
-        ("an even exponent", set("rsa", "e", json!("Ag"))),
-        ("an empty exponent", set("rsa", "e", json!(""))),
-        ("a long exponent", set("rsa", "e", json!("AQAAAAE"))),
-        ("padding", set("rsa", "e", json!("AQAB===="))),
-        ("another curve", public("p384")),
-        ("a short x", set("p256", "x", json!(URL_SAFE_NO_PAD.encode([1; 31])))),
-        ("a long y", set("p256", "y", json!(URL_SAFE_NO_PAD.encode([1; 33])))),
-        ("no y", set("p256", "y", json!(null))),
-        ("X25519", set("ed", "crv", json!("X25519"))),
-        // The library would panic at this one.
-        ("a short Ed25519 key", set("ed", "x", json!(URL_SAFE_NO_PAD.encode([1; 31])))),
-        ("an empty Ed25519 key", set("ed", "x", json!(""))),
-        ("no kid", set("rsa", "kid", json!(null))),
-        ("an empty kid", set("rsa", "kid", json!(""))),
-        ("a long kid", set("rsa", "kid", json!("x".repeat(257)))),
-        ("symmetric", json!({"kty": "oct", "kid": "s", "k": URL_SAFE_NO_PAD.encode(KEY)})),
-        ("symmetric in disguise", set("rsa", "k", json!(URL_SAFE_NO_PAD.encode(KEY)))),
-        ("unknown", json!({"kty": "AKP", "kid": "s", "alg": "ML-DSA-44", "pub": "AA"})),
-        ("no kind", json!({"kid": "s"})),
-        ("a private RSA key", pyjwt()["private rsa"].clone()),
-        ("a private EC key", pyjwt()["private p256"].clone()),
-        ("a private Ed25519 key", pyjwt()["private ed"].clone()),
-    ] {
-        assert_eq!(usable(&[key, set("p256", "kid", json!("other"))]), ["other"], "{name}");
-    }
-    for key in [
-        set("rsa", "use", json!("sig")),
-        set("rsa", "key_ops", json!(["sign", "verify"])),
-        set("rsa", "x5c", json!(["ignored"])),
-        set("ed", "alg", json!("Ed25519")),
-    ] {
-        assert_eq!(usable(std::slice::from_ref(&key)).len(), 1, "{key}");
-    }
-    // Which of two keys of one name counts would be a guess.
-    let twin = set("p256", "kid", json!("rsa"));
-    assert_eq!(usable(&[public("rsa"), public("ed"), twin]), ["ed"]);
-}
-
-#[test]
-fn a_point_off_the_curve_verifies_nothing() {
-    let off = set("p256", "y", json!(URL_SAFE_NO_PAD.encode([1; 32])));
-    let jwks = Jwks::parse(json!({ "keys": [off] }).to_string().as_bytes()).unwrap();
-    let denied = verify_foreign(token(pyjwt(), "p256 ES256 good"), &jwks, &THEIRS, now());
-    assert_eq!(denied, Err(Denied::BadSignature));
-}
-
-#[test]
-fn a_document_is_bounded_and_strict() {
-    let parse = |text: &str| Jwks::parse(text.as_bytes()).map(|_| ());
-    for text in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":[1]}"#, r#"{"keys":[],"keys":[]}"#, "<html>"] {
-        assert_eq!(parse(text), Err(JwksError::Malformed), "{text}");
-    }
-    assert_eq!(parse(r#"{"keys":[]}"#), Err(JwksError::NoUsableKey));
-    assert_eq!(parse(&" ".repeat(MAX_DOCUMENT_BYTES + 1)), Err(JwksError::TooLarge));
-    let many: Vec<Value> = (0..65).map(|i| set("ed", "kid", json!(i.to_string()))).collect();
-    assert_eq!(parse(&json!({ "keys": many }).to_string()), Err(JwksError::TooLarge));
-    assert_eq!(usable(&many[..64]).len(), 64);
-    let printed = format!("{:?}", key_set(pyjwt()));
-    assert!(printed.contains("RS256") && printed.len() < 500, "{printed}");
 }

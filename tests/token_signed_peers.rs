@@ -2,7 +2,8 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
-mod token_support;
+#[path = "token_support/peers.rs"]
+mod peers;
 
 use std::time::SystemTime;
 
@@ -93,10 +94,10 @@ fn check(sign: impl Fn(&Value) -> Value, clients: usize) {
 
 #[test]
 fn the_python_clients_are_understood() {
-    check(|asked| token_support::python("sign.py", asked), 2);
+    check(|asked| peers::python("sign.py", asked), 2);
 }
 
 #[test]
 fn the_npm_client_is_understood() {
-    check(|asked| token_support::node("sign.mjs", asked), 1);
+    check(|asked| peers::node("sign.mjs", asked), 1);
 }

@@ -17,7 +17,6 @@ const REQUIREMENTS: [&str; 4] = [
 ];
 
 /// Runs a Python script of `tests/token_support` with `input` as JSON and reads JSON from it.
-#[allow(dead_code, reason = "each test file uses what it needs")]
 pub fn python(script: &str, input: &Value) -> Value {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     let python = PYTHON.get_or_init(virtual_environment);
@@ -26,7 +25,6 @@ pub fn python(script: &str, input: &Value) -> Value {
 }
 
 /// The same for a Node script; the packages are those of package.json.
-#[allow(dead_code, reason = "each test file uses what it needs")]
 pub fn node(script: &str, input: &Value) -> Value {
     static PACKAGES: OnceLock<()> = OnceLock::new();
     PACKAGES.get_or_init(|| {
