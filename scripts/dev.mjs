@@ -23,6 +23,7 @@ const settings = readSettings();
 const { token, expires_at } = mintToken();
 const gateway = startGateway();
 await untilHealthy();
+await tellFaults();
 printWhatToPaste();
 
 function fail(sentence) {
@@ -103,6 +104,12 @@ async function untilHealthy() {
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+async function tellFaults() {
+  const { faults } = await (await fetch(`http://127.0.0.1:${port}/readyz`)).json();
+  for (const { name, problem } of faults ?? []) console.error(`${name} ${problem}`);
+  if (faults?.length) console.error("Until that is set right, requests are refused as misconfigured.");
 }
 
 function mintToken() {
