@@ -38,8 +38,7 @@ impl Account {
         self.posted
     }
 
-    /// Begins `today` at zero if it is a later day than the account's. An earlier one changes
-    /// nothing: a clock that steps back must not give a day's money out twice.
+    /// Begins `today` at zero if it is a later day than the account's.
     pub fn roll(&mut self, today: Day) {
         if today > self.day {
             *self = Self { day: today, ..Self::default() };

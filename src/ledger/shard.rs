@@ -21,7 +21,8 @@ const MOST_MACHINES_IN_MEMORY: usize = 4_096;
 /// All that one ledger object holds.
 #[derive(Clone, Debug, Default)]
 pub struct Shard {
-    /// The latest moment seen. The platform's clock may step back, the ledger's does not.
+    /// The latest moment seen. The platform's clock may step back, the ledger's does not: a bucket
+    /// that was emptied at an earlier time of day would be full again too soon.
     clock: UnixMillis,
     service: Account,
     plans: BTreeMap<String, Account>,
@@ -86,16 +87,16 @@ impl Shard {
     /// caller then drops this state and loads it again from storage.
     pub fn step(&mut self, limits: &Limits, command: Command, now: UnixMillis) -> Result<Step, Unreadable> {
         self.clock = self.clock.max(now);
-        let mut rows = self.expire()?;
+        let now = self.clock;
+        let mut rows = self.expire(now)?;
         let outcome = match command {
-            Command::Admit(admission) => self.admit(limits, admission, &mut rows)?,
+            Command::Admit(admission) => self.admit(limits, admission, now, &mut rows)?,
             Command::Settle(settlement) => self.settle(&settlement, &mut rows)?,
             Command::Look { subject, plan } => match limits.plan(&plan) {
                 Some(plan_limits) => {
-                    let today = self.today(limits);
-                    let machine = self.machines.entry(subject).or_default();
-                    machine.account.roll(today);
-                    Outcome::Standing(standing(machine, &plan, plan_limits, limits, self.clock))
+                    let mut machine = self.machines.get(&subject).cloned().unwrap_or_default();
+                    machine.account.roll(self.today(limits, now, &machine, &plan));
+                    Outcome::Standing(standing(&machine, &plan, plan_limits, limits, now))
                 }
                 None => Outcome::UnknownPlan,
             },
@@ -104,18 +105,26 @@ impl Shard {
         Ok(Step { outcome, rows })
     }
 
-    /// The spending day: never an earlier one than the service's account already belongs to.
-    fn today(&self, limits: &Limits) -> Day {
-        limits.day.day_of(self.clock).max(self.service.day())
+    /// The spending day: never an earlier one than an account concerned already belongs to, so that
+    /// a clock that steps back over midnight does not give a day's money out twice.
+    fn today(&self, limits: &Limits, now: UnixMillis, machine: &Machine, plan: &str) -> Day {
+        let plan_day = self.plans.get(plan).map_or(Day::default(), Account::day);
+        limits.day.day_of(now).max(self.service.day()).max(machine.account.day()).max(plan_day)
     }
 
-    fn admit(&mut self, limits: &Limits, asked: Admission, rows: &mut Vec<Row>) -> Result<Outcome, Unreadable> {
+    fn admit(
+        &mut self,
+        limits: &Limits,
+        asked: Admission,
+        now: UnixMillis,
+        rows: &mut Vec<Row>,
+    ) -> Result<Outcome, Unreadable> {
         let Some(plan) = limits.plan(&asked.plan) else {
             return Ok(Outcome::UnknownPlan);
         };
-        let today = self.today(limits);
-        let now = self.clock;
-        let machine = self.machines.entry(asked.subject.clone()).or_default();
+        let known = self.machines.entry(asked.subject.clone()).or_default().clone();
+        let today = self.today(limits, now, &known, &asked.plan);
+        let machine = self.machines.entry(asked.subject.clone()).or_insert(known);
         machine.account.roll(today);
 
         // A command that arrives twice is answered as it was the first time.
@@ -195,9 +204,9 @@ impl Shard {
     }
 
     /// Charges in full what was not settled in time.
-    fn expire(&mut self) -> Result<Vec<Row>, Unreadable> {
+    fn expire(&mut self, now: UnixMillis) -> Result<Vec<Row>, Unreadable> {
         let mut rows = Vec::new();
-        while let Some(entry) = self.by_deadline.first().filter(|(deadline, _)| *deadline <= self.clock).cloned() {
+        while let Some(entry) = self.by_deadline.first().filter(|(deadline, _)| *deadline <= now).cloned() {
             self.by_deadline.remove(&entry);
             if let Some(reservation) = self.open.remove(&entry.1) {
                 self.close(&reservation, reservation.amount, &mut rows)?;
