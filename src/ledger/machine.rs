@@ -12,6 +12,9 @@ pub struct Machine {
     /// Requests admitted and not yet settled. Not stored: after a restart nothing is in flight that
     /// this object could still settle.
     pub in_flight: u32,
+    /// The ledger's clock when the machine was admitted last, milliseconds since the epoch. Stored,
+    /// so that the clock does not go back over a restart either.
+    pub seen: u64,
     /// Milliseconds since the epoch of the machine's latest log record.
     pub last_record: u64,
 }

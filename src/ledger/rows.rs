@@ -55,6 +55,8 @@ struct StoredMachine {
     /// Nanoseconds since the epoch.
     tat: u64,
     /// Milliseconds since the epoch.
+    seen: u64,
+    /// Milliseconds since the epoch.
     record: u64,
 }
 
@@ -73,6 +75,7 @@ pub fn machine_row(subject: &str, machine: &Machine) -> Result<Row, Unreadable> 
         day: machine.account.day(),
         gone: machine.account.used(),
         tat: machine.tat,
+        seen: machine.seen,
         record: machine.last_record,
     };
     Ok(Row { key: machine_key(subject), value: serde_json::to_string(&stored).map_err(|_| Unreadable)? })
@@ -97,6 +100,7 @@ pub fn read_machine(value: &str) -> Result<Machine, Unreadable> {
         tat: stored.tat,
         account: Account::restored(stored.day, stored.gone),
         in_flight: 0,
+        seen: stored.seen,
         last_record: stored.record,
     })
 }
@@ -107,14 +111,14 @@ mod tests {
 
     #[test]
     fn the_stored_forms_do_not_change_unnoticed() {
-        let mut machine = Machine { tat: u64::MAX - 1, last_record: 1_795_401_599_123, ..Machine::default() };
+        let mut machine = Machine { tat: u64::MAX - 1, seen: 1_795_401_599_000, last_record: 1_795_401_599_123, ..Machine::default() };
         machine.account.roll(Day::from_number(20_780));
         machine.account.reserve(NanoUsd::from_nanos(42));
         let row = machine_row("laptop", &machine).unwrap();
         assert_eq!(row.key, "machine/laptop");
         assert_eq!(
             row.value,
-            r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"record":1795401599123}"#
+            r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"seen":1795401599000,"record":1795401599123}"#
         );
         let row = account_row(plan_key("trusted"), &machine.account).unwrap();
         assert_eq!((row.key.as_str(), row.value.as_str()), ("plan/trusted", r#"{"v":1,"day":20780,"gone":42}"#));
@@ -122,11 +126,11 @@ mod tests {
 
     #[test]
     fn what_was_reserved_comes_back_as_spent() {
-        let mut machine = Machine { tat: 7, in_flight: 1, last_record: 9, ..Machine::default() };
+        let mut machine = Machine { tat: 7, in_flight: 1, seen: 8, last_record: 9, ..Machine::default() };
         machine.account.reserve(NanoUsd::from_nanos(42));
         let row = machine_row("laptop", &machine).unwrap();
         let read = read_machine(&row.value).unwrap();
-        assert_eq!((read.tat, read.in_flight, read.last_record), (7, 0, 9));
+        assert_eq!((read.tat, read.in_flight, read.seen, read.last_record), (7, 0, 8, 9));
         assert_eq!(read.account.posted(), NanoUsd::from_nanos(42));
     }
 

@@ -78,6 +78,7 @@ impl Shard {
             self.plans.insert(plan.to_owned(), account);
         } else if let Some(subject) = key.strip_prefix("machine/") {
             let machine = value.map(rows::read_machine).transpose()?.unwrap_or_default();
+            self.clock = self.clock.max(UnixMillis::from_millis(machine.seen));
             self.machines.insert(subject.to_owned(), machine);
         }
         Ok(())
@@ -167,6 +168,7 @@ impl Shard {
             }
         }
         machine.in_flight = machine.in_flight.saturating_add(1);
+        machine.seen = now.millis();
         let record_at = UnixMillis::from_millis(machine.next_record(now.millis()));
         rows.push(rows::machine_row(&asked.subject, machine)?);
 
