@@ -35,6 +35,7 @@ build: ## Build the Worker into build/; does nothing when nothing changed
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory worker
 
 dev: build ## Build, start the gateway on http://127.0.0.1:8787 (PORT=9000 moves it), print what to paste
+	cargo build --locked --bin gatectl
 	@node scripts/dev.mjs
 
 test: build ## Build, then run every test, native and against the real workerd
@@ -62,7 +63,7 @@ $(STAMP): $(INPUTS) $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
 	@WORKER_BUILD='$(WORKER_BUILD)' WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/build.sh '$@' $(INPUTS)
 
 $(WORKER_BUILD):
-	@scripts/install-tool.sh '$(CACHE)' worker-build '$(WORKER_BUILD_VERSION)' '4 minutes' --locked
+	@scripts/install-tool.sh '$(CACHE)' worker-build '$(WORKER_BUILD_VERSION)' '2 minutes' --locked
 
 # Its own lock file pins a libc that newer compilers refuse, hence no --locked.
 $(WASM_BINDGEN):

@@ -1,8 +1,8 @@
 // `make dev`: starts the gateway in workerd on this machine and prints lines that work as they are.
 // Settings and secrets are read the way wrangler reads them, so what is printed fits what is set.
 
-import { execFileSync, spawn } from "node:child_process";
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 
@@ -20,9 +20,11 @@ if (!(await isFree(port))) {
 }
 writeSecretsOnce();
 const settings = readSettings();
+const { token, expires_at } = mintToken();
 const gateway = startGateway();
 await untilHealthy();
-printWhatToPaste(mintToken());
+await tellFaults();
+printWhatToPaste();
 
 function fail(sentence) {
   console.error(sentence);
@@ -53,18 +55,10 @@ function writeSecretsOnce() {
 
 function readSettings() {
   const all = JSON.parse(execFileSync(process.execPath, ["scripts/settings.mjs"], { encoding: "utf8" }));
-  const value = (name, byDefault) => all[name] || byDefault;
-  if (!value("TOKEN_KEYS")) {
+  if (!all.TOKEN_KEYS) {
     fail("TOKEN_KEYS is not in .dev.vars: add it as .dev.vars.example shows, or remove .dev.vars to get a new one.");
   }
-  return {
-    keys: value("TOKEN_KEYS"),
-    issuer: value("TOKEN_ISSUER", "pip-aide-gateway"),
-    audience: value("TOKEN_AUDIENCE", "pip-aide"),
-    days: Number(value("TOKEN_TTL_DAYS", "30")),
-    hasApiKey: Boolean(value("API_KEY")),
-    model: value("MODEL", "deepseek-chat"),
-  };
+  return all;
 }
 
 function startGateway() {
@@ -112,37 +106,45 @@ async function untilHealthy() {
   }
 }
 
-function mintToken() {
-  const [kid, secret] = settings.keys.split(",")[0].split(/=(.*)/s);
-  const issuedAt = Math.floor(Date.now() / 1000);
-  const header = { alg: "HS256", typ: "JWT", kid };
-  const claims = {
-    iss: settings.issuer,
-    aud: settings.audience,
-    sub: MACHINE,
-    iat: issuedAt,
-    exp: issuedAt + settings.days * 86_400,
-    jti: randomUUID(),
-  };
-  const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
-  const signed = `${encode(header)}.${encode(claims)}`;
-  const mac = createHmac("sha256", Buffer.from(secret, "base64url")).update(signed).digest("base64url");
-  return `${signed}.${mac}`;
+async function tellFaults() {
+  const { faults } = await (await fetch(`http://127.0.0.1:${port}/readyz`)).json();
+  for (const { name, problem } of faults ?? []) console.error(`${name} ${problem}`);
+  if (faults?.length) console.error("Until that is set right, requests are refused as misconfigured.");
 }
 
-function printWhatToPaste(token) {
+function mintToken() {
+  const gatectl = ["run", "--quiet", "--locked", "--bin", "gatectl", "--"];
+  const arguments_ = ["token", "mint", "--machine", MACHINE, "--json"];
+  const { TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_TTL_DAYS } = settings;
+  const env = withoutUnset({ ...process.env, TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_TTL_DAYS });
+  const made = spawnSync("cargo", [...gatectl, ...arguments_], { env, encoding: "utf8" });
+  if (made.status === 0) return JSON.parse(made.stdout);
+  let reason = made.stderr || made.error?.message;
+  try {
+    reason = JSON.parse(made.stdout).error;
+  } catch {
+    // Not gatectl's own words, but the compiler's.
+  }
+  fail(`No token could be made: ${reason}`);
+}
+
+function withoutUnset(env) {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+}
+
+function printWhatToPaste() {
   const body = JSON.stringify({
     machine_id: MACHINE,
     error_context: "Command: pip install cv2\nERROR: No matching distribution found for cv2",
   });
-  const source = settings.hasApiKey
-    ? `${settings.model} answers what the built-in rules do not.`
+  const source = settings.API_KEY
+    ? `${settings.MODEL ?? "The model"} answers what the built-in rules do not.`
     : "The built-in rules answer: there is no API_KEY in .dev.vars, so no model is asked.";
   console.log(`
 The gateway runs on http://127.0.0.1:${port}. ${source}
 Spend, limits and the log are kept in ${STATE}. Ctrl-C stops it.
 
-A client token (machine "${MACHINE}", good for ${settings.days} days):
+A client token (machine "${MACHINE}", good until ${expires_at}):
 
 ${token}
 

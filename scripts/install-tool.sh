@@ -24,6 +24,8 @@ echo "Installing $name $version into $target, once: about $estimate on two cores
 started=$SECONDS
 unfinished=$cache/.unfinished-$name-$version
 rm -rf "$unfinished"
+# Each runs for a moment a build: that they are compiled soon matters more than that they are fast.
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 cargo install --root "$unfinished" --version "=$version" "$@" "$name" >&2
 mv "$unfinished" "$target"
 echo "Installed $name $version in $((SECONDS - started)) seconds." >&2
