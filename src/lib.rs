@@ -24,6 +24,17 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod analysis;
+pub mod cors;
+pub mod gateway;
+pub mod ledger;
+pub mod policy;
+pub mod problem;
+pub mod reject;
+pub mod reply;
+pub mod seams;
+pub mod stages;
+pub mod status;
+pub mod subject;
 pub mod token;
 pub mod units;
 

@@ -1,10 +1,125 @@
-//! The only code that names the Workers runtime.
+//! The only code that names the Workers runtime: it turns its requests, objects and stores into the
+//! plain types of the rest, and back.
 
-#[worker::event(fetch)]
-async fn fetch(
-    _request: worker::Request,
-    _env: worker::Env,
-    _context: worker::Context,
-) -> worker::Result<worker::Response> {
-    worker::Response::ok("skeleton")
+mod cache;
+mod http;
+mod kv;
+mod ledger;
+mod settings;
+mod upstream;
+
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+use worker::{Context, Env, Request, Response, console_error, event};
+
+use crate::cors;
+use crate::gateway::{self, Report, Services};
+use crate::policy::settings::Settings;
+use crate::problem;
+use crate::reject::Reject;
+use crate::reply::Reply;
+use crate::stages::accept::{Interface, Route, route};
+use crate::stages::answer::Answered;
+use crate::status;
+use crate::units::UnixMillis;
+
+/// Every request to the Worker.
+#[event(fetch, respond_with_errors)]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    let id = http::request_id();
+    let head = http::head(&request)?;
+    let origin = request.headers().get("Origin")?;
+    let settings = settings::read(&env);
+    let origins = settings.as_ref().map_or(&[][..], |settings| &settings.cors_origins);
+    let allowed = cors::allowed(origin.as_deref(), origins);
+    if let Some(reply) = cors::preflight(&head.method, &head.path, allowed.as_deref(), &id) {
+        return http::respond(reply, false);
+    }
+    let bodyless = head.method == "HEAD";
+    let reply = match route(&head.method, &head.path) {
+        Err(reject) => problem::reply(&reject, &id),
+        Ok(Route::Health) => status::health(&id),
+        Ok(Route::Home) => status::home(&id),
+        Ok(Route::OpenApi) => status::openapi(&id),
+        Ok(Route::Ready) => status::ready(&settings::faults(&env, &settings), &id),
+        Ok(Route::Me) => match usable(&env, settings) {
+            Ok(settings) => {
+                gateway::me(&head, &id, &settings, &ledger::Client::new(env), now()).await
+            }
+            Err(reject) => problem::reply(&reject, &id),
+        },
+        Ok(Route::Analyze(interface)) => match usable(&env, settings) {
+            Ok(settings) => analyze(interface, id, head, request, settings, env, &context).await,
+            Err(reject) => problem::reply(&reject, &id),
+        },
+    };
+    http::respond(cors::expose(reply, allowed.as_deref()), bodyless)
+}
+
+/// The settings, if they and the bindings are in order; what is wrong goes to the console.
+fn usable(env: &Env, settings: Result<Rc<Settings>, settings::Faults>) -> Result<Rc<Settings>, Reject> {
+    let faults = settings::faults(env, &settings);
+    match settings {
+        Ok(settings) if faults.is_empty() => Ok(settings),
+        _ => {
+            for fault in faults {
+                console_error!("misconfigured: {fault}");
+            }
+            Err(Reject::Misconfigured)
+        }
+    }
+}
+
+/// Runs the stages apart from the client's connection: what was admitted is answered, settled and
+/// logged also when nobody waits for it any more.
+async fn analyze(
+    interface: Interface,
+    id: String,
+    head: crate::stages::accept::Head,
+    request: Request,
+    settings: Rc<Settings>,
+    env: Env,
+    context: &Context,
+) -> Reply {
+    let (sender, receiver) = oneshot::channel();
+    let request = gateway::Request { id: id.clone(), random: http::request_id(), head, body: http::Body(request) };
+    context.wait_until(async move {
+        let services = Services {
+            ledger: ledger::Client::new(env.clone()),
+            upstream: upstream::Client::new(&settings),
+            log: kv::Log::new(env),
+            cache: cache::Answers,
+        };
+        let reply = |reply| drop(sender.send(reply));
+        let report = gateway::analyze(interface, request, &settings, &services, now, reply).await;
+        tell(&report);
+    });
+    // The sender is dropped without a word only if the task was ended from outside.
+    receiver.await.unwrap_or_else(|_| problem::reply(&Reject::LedgerUnavailable, &id))
+}
+
+/// What operators should see of a request that did not go well.
+fn tell(report: &Report) {
+    match report {
+        Report::Rejected(Reject::LedgerUnavailable) => console_error!("ledger-unavailable"),
+        Report::Rejected(_) => {}
+        Report::Done(answered, recorded) => {
+            let Answered { upstream_error, .. } = answered.as_ref();
+            if let Some(error) = upstream_error {
+                console_error!("upstream: {error:?}");
+            }
+            if recorded.settlement.is_some() {
+                console_error!("settlement lost: the reservation is charged in full when it expires");
+            }
+            if recorded.log.is_some() {
+                console_error!("log record lost: LOGS_KV refused it");
+            }
+        }
+    }
+}
+
+/// The moment, by the platform's clock.
+fn now() -> UnixMillis {
+    UnixMillis::from_millis(worker::Date::now().as_millis())
 }

@@ -1,0 +1,76 @@
+# Everything that is done to this repo by hand or by CI. Works with GNU Make 3.81 and later.
+# `make help` lists the targets; the scripts that they call are in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help build dev test lint clean setup worker force
+
+# Where rustup puts cargo: a shell that is older than the install does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pip-aide-gateway
+
+# One place for each version: package.json and Cargo.lock hold the others.
+WORKER_BUILD_VERSION := 0.8.7
+WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/version = |"/, ""); print }' Cargo.lock)
+
+WORKER_BUILD := $(CACHE)/worker-build-$(WORKER_BUILD_VERSION)/bin/worker-build
+WASM_BINDGEN := $(CACHE)/wasm-bindgen-cli-$(WASM_BINDGEN_VERSION)/bin/wasm-bindgen
+
+# What the Worker is made of. The command line under src/bin is not part of it.
+INPUTS := $(sort $(wildcard Cargo.toml Cargo.lock openapi.json scripts/build.sh) \
+  $(shell find src policies buildscript admin -path src/bin -prune -o -type f ! -name '.*' ! -name '*~' -print 2>/dev/null))
+
+# Written last by a build that went through, with the list of its inputs: a file that was taken
+# away makes nothing newer, but it changes the list.
+STAMP := build/.inputs
+ifneq ($(INPUTS),$(shell cat $(STAMP) 2>/dev/null))
+$(STAMP): force
+endif
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+build: ## Build the Worker into build/; does nothing when nothing changed
+	@scripts/prerequisites.sh && mkdir -p build
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory worker
+
+dev: build ## Build, start the gateway on http://127.0.0.1:8787 (PORT=9000 moves it), print what to paste
+	@node scripts/dev.mjs
+
+test: build ## Build, then run every test, native and against the real workerd
+	cargo test --locked
+
+lint: ## Formatting and clippy, for this machine and for wasm32
+	@scripts/prerequisites.sh rustfmt clippy
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --target wasm32-unknown-unknown -- -D warnings
+
+setup: ## Install the build tools only
+	@scripts/prerequisites.sh && mkdir -p build
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
+
+clean: ## Remove what was built; tools in the cache folder and local state in .wrangler stay
+	rm -rf build target node_modules
+
+# Below here: called by the targets above, under the lock.
+
+worker: $(STAMP)
+	@:
+
+$(STAMP): $(INPUTS) $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
+	@WORKER_BUILD='$(WORKER_BUILD)' WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/build.sh '$@' $(INPUTS)
+
+$(WORKER_BUILD):
+	@scripts/install-tool.sh '$(CACHE)' worker-build '$(WORKER_BUILD_VERSION)' '4 minutes' --locked
+
+# Its own lock file pins a libc that newer compilers refuse, hence no --locked.
+$(WASM_BINDGEN):
+	@scripts/install-tool.sh '$(CACHE)' wasm-bindgen-cli '$(WASM_BINDGEN_VERSION)' '2 minutes'
+
+# npm empties node_modules first, so a half-done install has no mark. npm leaves the packages'
+# install scripts out; none is needed.
+node_modules/.installed: package.json package-lock.json
+	@echo 'Installing the npm packages (about a minute at first)...' >&2
+	@npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch '$@'

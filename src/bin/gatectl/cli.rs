@@ -1,0 +1,42 @@
+//! The commands and what they share.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::{Answer, Failure};
+use crate::{keys, token};
+
+/// Runs the gateway's keys and tokens from a terminal.
+#[derive(Parser)]
+#[command(name = "gatectl", version, about, arg_required_else_help = true)]
+struct Arguments {
+    /// Print JSON, errors included
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make keys for TOKEN_KEYS and OPERATOR_KEYS, or change them without an outage
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Make a client's or an operator's token, or look into one
+    #[command(subcommand)]
+    Token(token::Command),
+}
+
+/// Reads the command line, does what it says, prints the answer.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Keys(command) => keys::run(command),
+        Command::Token(command) => token::run(command),
+    };
+    match result {
+        Ok(answer) => Answer::print(&answer, arguments.json),
+        Err(failure) => Failure::print(&failure, arguments.json),
+    }
+}

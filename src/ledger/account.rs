@@ -1,0 +1,69 @@
+//! Spend against one cap on one day: posted is gone, reserved may go.
+
+use crate::policy::day::Day;
+use crate::units::NanoUsd;
+
+/// The account of a machine, a plan or the service. Its amounts belong to one spending day; when
+/// the next begins, they begin at zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    day: Day,
+    posted: NanoUsd,
+    reserved: NanoUsd,
+}
+
+impl Account {
+    /// The account as storage knows it: whatever was reserved when it was written counts as spent,
+    /// because nobody can tell any more what became of it.
+    #[must_use]
+    pub const fn restored(day: Day, gone: NanoUsd) -> Self {
+        Self { day, posted: gone, reserved: NanoUsd::ZERO }
+    }
+
+    /// The day to which the amounts belong.
+    #[must_use]
+    pub const fn day(&self) -> Day {
+        self.day
+    }
+
+    /// Posted and reserved together: what storage has to know before anything is sent.
+    #[must_use]
+    pub const fn used(&self) -> NanoUsd {
+        self.posted.saturating_add(self.reserved)
+    }
+
+    /// What was spent for certain.
+    #[must_use]
+    pub const fn posted(&self) -> NanoUsd {
+        self.posted
+    }
+
+    /// Begins `today` at zero if it is a later day than the account's. An earlier one changes
+    /// nothing: a clock that steps back must not give a day's money out twice.
+    pub fn roll(&mut self, today: Day) {
+        if today > self.day {
+            *self = Self { day: today, ..Self::default() };
+        }
+    }
+
+    /// Whether `amount` still fits under `cap`.
+    #[must_use]
+    pub fn has_room(&self, amount: NanoUsd, cap: NanoUsd) -> bool {
+        self.used().checked_add(amount).is_some_and(|total| total <= cap)
+    }
+
+    /// Sets `amount` aside. The caller has asked [`Account::has_room`] of every cap concerned
+    /// before it reserves against the first.
+    pub fn reserve(&mut self, amount: NanoUsd) {
+        self.reserved = self.reserved.saturating_add(amount);
+    }
+
+    /// Ends a reservation of `reserved` made on `day` with `charged` spent, never more than was
+    /// reserved. A reservation of an earlier day is not in these amounts any more.
+    pub fn settle(&mut self, day: Day, reserved: NanoUsd, charged: NanoUsd) {
+        if day == self.day {
+            self.reserved = self.reserved.saturating_sub(reserved);
+            self.posted = self.posted.saturating_add(charged.min(reserved));
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The transition: one command in, one outcome and the rows to write out.
+//!
+//! The rows of a step are durable before its outcome leaves the object, and nothing is sent
+//! upstream before the outcome has arrived; so whatever happens afterwards, storage already says
+//! that the money may be gone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::ledger::account::Account;
+use crate::ledger::machine::Machine;
+use crate::ledger::rows::{self, Row, Unreadable};
+use crate::ledger::wire::{Admission, Budget, Cap, Charge, Command, Outcome, Refusal, Settlement, Standing};
+use crate::policy::day::Day;
+use crate::policy::limits::Limits;
+use crate::policy::plans::Plan;
+use crate::units::{NanoUsd, UnixMillis};
+
+/// Machines kept in memory. Those at rest are dropped beyond it: their rows know everything.
+const MOST_MACHINES_IN_MEMORY: usize = 4_096;
+
+/// All that one ledger object holds.
+#[derive(Clone, Debug, Default)]
+pub struct Shard {
+    /// The latest moment seen. The platform's clock may step back, the ledger's does not.
+    clock: UnixMillis,
+    service: Account,
+    plans: BTreeMap<String, Account>,
+    machines: HashMap<String, Machine>,
+    open: HashMap<String, Reservation>,
+    /// Open reservations in the order in which they expire.
+    by_deadline: BTreeSet<(UnixMillis, String)>,
+}
+
+/// Money set aside for one request, or none where a cap was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reservation {
+    subject: String,
+    /// The plan, where it has a cap on all of its machines together.
+    capped_plan: Option<String>,
+    amount: NanoUsd,
+    day: Day,
+    deadline: UnixMillis,
+    budget: Budget,
+    record_at: UnixMillis,
+}
+
+/// What a step comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The answer to the command.
+    pub outcome: Outcome,
+    /// Rows that must be durable before the answer leaves.
+    pub rows: Vec<Row>,
+}
+
+impl Shard {
+    /// The keys of stored rows that this command needs and that are not in memory yet. Each is to
+    /// be given to [`Shard::load`] before the step.
+    #[must_use]
+    pub fn missing(&self, command: &Command) -> Vec<String> {
+        let (subject, plan) = match command {
+            Command::Admit(admission) => (&admission.subject, Some(&admission.plan)),
+            Command::Look { subject, plan } => (subject, Some(plan)),
+            Command::Settle(settlement) => (&settlement.subject, None),
+        };
+        let machine = (!self.machines.contains_key(subject)).then(|| rows::machine_key(subject));
+        let plan = plan.filter(|plan| !self.plans.contains_key(*plan)).map(|plan| rows::plan_key(plan));
+        machine.into_iter().chain(plan).collect()
+    }
+
+    /// Takes in a stored row, or the news that there is none.
+    pub fn load(&mut self, key: &str, value: Option<&str>) -> Result<(), Unreadable> {
+        if key == rows::SERVICE {
+            self.service = value.map(rows::read_account).transpose()?.unwrap_or_default();
+        } else if let Some(plan) = key.strip_prefix("plan/") {
+            let account = value.map(rows::read_account).transpose()?.unwrap_or_default();
+            self.plans.insert(plan.to_owned(), account);
+        } else if let Some(subject) = key.strip_prefix("machine/") {
+            let machine = value.map(rows::read_machine).transpose()?.unwrap_or_default();
+            self.machines.insert(subject.to_owned(), machine);
+        }
+        Ok(())
+    }
+
+    /// Carries out one command at `now`. An error means that a row could not be written down; the
+    /// caller then drops this state and loads it again from storage.
+    pub fn step(&mut self, limits: &Limits, command: Command, now: UnixMillis) -> Result<Step, Unreadable> {
+        self.clock = self.clock.max(now);
+        let mut rows = self.expire()?;
+        let outcome = match command {
+            Command::Admit(admission) => self.admit(limits, admission, &mut rows)?,
+            Command::Settle(settlement) => self.settle(&settlement, &mut rows)?,
+            Command::Look { subject, plan } => match limits.plan(&plan) {
+                Some(plan_limits) => {
+                    let today = self.today(limits);
+                    let machine = self.machines.entry(subject).or_default();
+                    machine.account.roll(today);
+                    Outcome::Standing(standing(machine, &plan, plan_limits, limits, self.clock))
+                }
+                None => Outcome::UnknownPlan,
+            },
+        };
+        self.forget_machines_at_rest();
+        Ok(Step { outcome, rows })
+    }
+
+    /// The spending day: never an earlier one than the service's account already belongs to.
+    fn today(&self, limits: &Limits) -> Day {
+        limits.day.day_of(self.clock).max(self.service.day())
+    }
+
+    fn admit(&mut self, limits: &Limits, asked: Admission, rows: &mut Vec<Row>) -> Result<Outcome, Unreadable> {
+        let Some(plan) = limits.plan(&asked.plan) else {
+            return Ok(Outcome::UnknownPlan);
+        };
+        let today = self.today(limits);
+        let now = self.clock;
+        let machine = self.machines.entry(asked.subject.clone()).or_default();
+        machine.account.roll(today);
+
+        // A command that arrives twice is answered as it was the first time.
+        if let Some(earlier) = self.open.get(&asked.id).filter(|earlier| earlier.subject == asked.subject) {
+            let standing = standing(machine, &asked.plan, plan, limits, now);
+            return Ok(Outcome::Admitted { budget: earlier.budget, record_at: earlier.record_at, standing });
+        }
+        if machine.in_flight >= plan.concurrency || self.open.contains_key(&asked.id) {
+            let standing = standing(machine, &asked.plan, plan, limits, now);
+            return Ok(Outcome::Refused { reason: Refusal::Concurrency, standing });
+        }
+        machine.tat = match plan.quota.take(machine.tat, now.nanos()) {
+            Ok(tat) => tat,
+            Err(wait) => {
+                let standing = standing(machine, &asked.plan, plan, limits, now);
+                return Ok(Outcome::Refused { reason: Refusal::Rate(wait), standing });
+            }
+        };
+
+        let plan_account = self.plans.entry(asked.plan.clone()).or_default();
+        plan_account.roll(today);
+        self.service.roll(today);
+        let budget = if !machine.account.has_room(asked.worst, plan.machine_daily) {
+            Budget::Reached(Cap::Machine)
+        } else if plan.total_daily.is_some_and(|cap| !plan_account.has_room(asked.worst, cap)) {
+            Budget::Reached(Cap::Plan)
+        } else if !self.service.has_room(asked.worst, limits.service_daily) {
+            Budget::Reached(Cap::Service)
+        } else {
+            Budget::Reserved
+        };
+        let amount = if budget == Budget::Reserved { asked.worst } else { NanoUsd::ZERO };
+        if amount > NanoUsd::ZERO {
+            machine.account.reserve(amount);
+            self.service.reserve(amount);
+            rows.push(rows::account_row(rows::SERVICE.to_owned(), &self.service)?);
+            if plan.total_daily.is_some() {
+                plan_account.reserve(amount);
+                rows.push(rows::account_row(rows::plan_key(&asked.plan), plan_account)?);
+            }
+        }
+        machine.in_flight = machine.in_flight.saturating_add(1);
+        let record_at = UnixMillis::from_millis(machine.next_record(now.millis()));
+        rows.push(rows::machine_row(&asked.subject, machine)?);
+
+        let standing = standing(machine, &asked.plan, plan, limits, now);
+        let deadline = now.plus(std::time::Duration::from_millis(asked.lifetime_ms));
+        self.by_deadline.insert((deadline, asked.id.clone()));
+        let reservation = Reservation {
+            subject: asked.subject,
+            capped_plan: plan.total_daily.map(|_| asked.plan),
+            amount,
+            day: today,
+            deadline,
+            budget,
+            record_at,
+        };
+        self.open.insert(asked.id, reservation);
+        Ok(Outcome::Admitted { budget, record_at, standing })
+    }
+
+    fn settle(&mut self, settlement: &Settlement, rows: &mut Vec<Row>) -> Result<Outcome, Unreadable> {
+        // Unknown here: settled before, expired, or lost in a restart. In each case it is already
+        // charged, and stays so.
+        if self.open.get(&settlement.id).is_some_and(|open| open.subject == settlement.subject)
+            && let Some(reservation) = self.open.remove(&settlement.id)
+        {
+            let charged = match settlement.charge {
+                Charge::Nothing => NanoUsd::ZERO,
+                Charge::Actual(cost) => cost,
+                Charge::Full => reservation.amount,
+            };
+            self.by_deadline.remove(&(reservation.deadline, settlement.id.clone()));
+            self.close(&reservation, charged, rows)?;
+        }
+        Ok(Outcome::Settled)
+    }
+
+    /// Charges in full what was not settled in time.
+    fn expire(&mut self) -> Result<Vec<Row>, Unreadable> {
+        let mut rows = Vec::new();
+        while let Some(entry) = self.by_deadline.first().filter(|(deadline, _)| *deadline <= self.clock).cloned() {
+            self.by_deadline.remove(&entry);
+            if let Some(reservation) = self.open.remove(&entry.1) {
+                self.close(&reservation, reservation.amount, &mut rows)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Ends a reservation with `charged` spent. The rows are written again only where money comes
+    /// back: until then they say too much, never too little.
+    fn close(&mut self, reservation: &Reservation, charged: NanoUsd, rows: &mut Vec<Row>) -> Result<(), Unreadable> {
+        let Reservation { subject, capped_plan, amount, day, .. } = reservation;
+        let money_returns = charged < *amount;
+        if let Some(machine) = self.machines.get_mut(subject) {
+            machine.in_flight = machine.in_flight.saturating_sub(1);
+            machine.account.settle(*day, *amount, charged);
+            if money_returns {
+                rows.push(rows::machine_row(subject, machine)?);
+            }
+        }
+        if let Some((plan, account)) = capped_plan.as_ref().and_then(|plan| Some((plan, self.plans.get_mut(plan)?))) {
+            account.settle(*day, *amount, charged);
+            if money_returns {
+                rows.push(rows::account_row(rows::plan_key(plan), account)?);
+            }
+        }
+        self.service.settle(*day, *amount, charged);
+        if money_returns {
+            rows.push(rows::account_row(rows::SERVICE.to_owned(), &self.service)?);
+        }
+        Ok(())
+    }
+
+    fn forget_machines_at_rest(&mut self) {
+        if self.machines.len() > MOST_MACHINES_IN_MEMORY {
+            self.machines.retain(|_, machine| machine.in_flight > 0);
+        }
+    }
+}
+
+fn standing(machine: &Machine, plan: &str, limits: &Plan, all: &Limits, now: UnixMillis) -> Standing {
+    Standing {
+        plan: plan.to_owned(),
+        rate_count: limits.quota.count(),
+        rate_window: limits.quota.window_seconds(),
+        burst: limits.quota.burst(),
+        level: limits.quota.level(machine.tat, now.nanos()),
+        in_flight: machine.in_flight,
+        concurrency: limits.concurrency,
+        spent: machine.account.used(),
+        cap: limits.machine_daily,
+        now,
+        resets_at: all.day.end_of(machine.account.day()),
+    }
+}

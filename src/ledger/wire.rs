@@ -1,0 +1,195 @@
+//! The messages between the Worker and a ledger object: one command, one outcome, as JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::bucket::Level;
+use crate::units::{NanoUsd, UnixMillis};
+
+/// What the ledger is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// May this request go on, and may it spend up to `worst`?
+    Admit(Admission),
+    /// The request is over.
+    Settle(Settlement),
+    /// How does the machine stand? Changes nothing.
+    Look {
+        /// The authenticated subject.
+        subject: String,
+        /// Its plan.
+        plan: String,
+    },
+}
+
+/// A request that wants to go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admission {
+    /// The request's id, which is the reservation's as well.
+    pub id: String,
+    /// The authenticated subject.
+    pub subject: String,
+    /// Its plan.
+    pub plan: String,
+    /// What the request can cost at most.
+    pub worst: NanoUsd,
+    /// Milliseconds after which a reservation that was not settled is charged in full.
+    pub lifetime_ms: u64,
+}
+
+/// The end of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settlement {
+    /// The reservation.
+    pub id: String,
+    /// The authenticated subject that holds it.
+    pub subject: String,
+    /// What to charge.
+    pub charge: Charge,
+}
+
+/// What a request turned out to cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Charge {
+    /// Nothing was sent that can be billed.
+    Nothing,
+    /// The cost of the usage that the provider stated.
+    Actual(NanoUsd),
+    /// It was sent, and nobody knows what it cost.
+    Full,
+}
+
+/// What the ledger answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// The request goes on.
+    Admitted {
+        /// Whether it may ask the model.
+        budget: Budget,
+        /// The time of its log record, unique for the machine.
+        record_at: UnixMillis,
+        /// How the machine stands now.
+        standing: Standing,
+    },
+    /// The request ends here.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// How the machine stands now.
+        standing: Standing,
+    },
+    /// The plan of the credential is not among the settings.
+    UnknownPlan,
+    /// The settlement is posted, or was already.
+    Settled,
+    /// The answer to [`Command::Look`].
+    Standing(Standing),
+}
+
+/// Money for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// The worst cost is reserved.
+    Reserved,
+    /// A cap does not have room for it.
+    Reached(Cap),
+}
+
+/// A daily cap on spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cap {
+    /// One machine's.
+    Machine,
+    /// All machines' of a plan.
+    Plan,
+    /// The whole service's.
+    Service,
+}
+
+impl Cap {
+    /// The cap's name in problem documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Plan => "plan",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The bucket is empty; nanoseconds until it is not.
+    Rate(u64),
+    /// As many requests as are allowed are in flight.
+    Concurrency,
+}
+
+/// How a machine stands with its limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The plan that applies.
+    pub plan: String,
+    /// Requests a window.
+    pub rate_count: u32,
+    /// The window in seconds.
+    pub rate_window: u32,
+    /// Requests that may come at once.
+    pub burst: u32,
+    /// What the bucket has left.
+    pub level: Level,
+    /// Requests in flight.
+    pub in_flight: u32,
+    /// Requests that may be in flight.
+    pub concurrency: u32,
+    /// Spent or reserved today.
+    pub spent: NanoUsd,
+    /// The machine's cap a day.
+    pub cap: NanoUsd,
+    /// The ledger's clock.
+    pub now: UnixMillis,
+    /// When the day ends.
+    pub resets_at: UnixMillis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wire_forms_do_not_change_unnoticed() {
+        let admit = Command::Admit(Admission {
+            id: "r1".to_owned(),
+            subject: "c:laptop".to_owned(),
+            plan: "standard".to_owned(),
+            worst: NanoUsd::from_nanos(7),
+            lifetime_ms: 30_000,
+        });
+        let settle = Command::Settle(Settlement {
+            id: "r1".to_owned(),
+            subject: "c:laptop".to_owned(),
+            charge: Charge::Actual(NanoUsd::from_nanos(3)),
+        });
+        for (command, text) in [
+            (
+                admit,
+                r#"{"do":"admit","id":"r1","subject":"c:laptop","plan":"standard","worst":7,"lifetime_ms":30000}"#,
+            ),
+            (settle, r#"{"do":"settle","id":"r1","subject":"c:laptop","charge":{"actual":3}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&command).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);
+        }
+        assert_eq!(serde_json::to_string(&Outcome::Settled).unwrap(), r#"{"is":"settled"}"#);
+    }
+}

@@ -1,0 +1,9 @@
+//! What operators decide: the settings of `wrangler.toml` and the files in `policies/`, parsed into
+//! types that cannot hold a wrong value.
+
+pub mod day;
+pub mod limits;
+pub mod plans;
+pub mod prices;
+pub mod settings;
+pub mod upstream;

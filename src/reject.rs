@@ -1,0 +1,135 @@
+//! Every way in which a request is turned down: one enum, and one mapping to what the client sees.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::ledger::wire::{Cap, Refusal, Standing};
+use crate::reply::whole_seconds;
+use crate::token::Denied;
+
+/// Why a request gets no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// The body or its framing is not what the route takes; the reason, in words of our own.
+    MalformedRequest(&'static str),
+    /// No credential, or one that does not verify. The cause is for the log only.
+    Unauthenticated(Denied),
+    /// Verified, but not allowed here; the reason.
+    Forbidden(&'static str),
+    /// No such route.
+    NotFound,
+    /// The route exists, but not for this method; the methods that it has.
+    MethodNotAllowed(&'static str),
+    /// The body is longer than this many bytes.
+    BodyTooLarge(usize),
+    /// The body is not `application/json`.
+    UnsupportedMediaType,
+    /// The bucket is empty or too much is in flight.
+    RateLimited(Refusal, Box<Standing>),
+    /// A daily cap has no room, and neither rules nor cache have an answer.
+    SpendCapReached(Cap, Box<Standing>),
+    /// The upstream answered with nothing usable. `/v1/analyze` only.
+    UpstreamFailed,
+    /// The upstream did not answer in time. `/v1/analyze` only.
+    UpstreamTimeout,
+    /// A setting or binding is missing or wrong. Which one is for the log only.
+    Misconfigured,
+    /// The ledger did not answer; nothing was forwarded.
+    LedgerUnavailable,
+}
+
+/// Seconds after which a request may be tried again when all that is known is that the cause passes.
+const SOON_SECONDS: u64 = 5;
+
+/// How a kind of problem is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Last part of the problem's `type`.
+    pub slug: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// The same words for every occurrence (RFC 9457 section 3.1.3).
+    pub title: &'static str,
+}
+
+impl Reject {
+    /// The one mapping of causes to statuses.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        let (slug, status, title) = match self {
+            Self::MalformedRequest(_) => ("malformed-request", 400, "The request cannot be read"),
+            Self::Unauthenticated(_) => ("unauthenticated", 401, "A valid credential is required"),
+            Self::Forbidden(_) => ("forbidden", 403, "The credential is not for this"),
+            Self::NotFound => ("not-found", 404, "There is nothing here"),
+            Self::MethodNotAllowed(_) => ("method-not-allowed", 405, "The method is not for this route"),
+            Self::BodyTooLarge(_) => ("body-too-large", 413, "The body is too large"),
+            Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
+            Self::RateLimited(..) => ("rate-limited", 429, "Too many requests"),
+            Self::SpendCapReached(..) => ("spend-cap-reached", 429, "The day's money is used up"),
+            Self::UpstreamFailed => ("upstream-failed", 502, "The model gave no usable answer"),
+            Self::UpstreamTimeout => ("upstream-timeout", 504, "The model did not answer in time"),
+            Self::Misconfigured => ("misconfigured", 503, "The service is misconfigured"),
+            Self::LedgerUnavailable => ("ledger-unavailable", 503, "The ledger cannot be reached"),
+        };
+        Kind { slug, status, title }
+    }
+
+    /// What to do about this occurrence. It says nothing that helps to guess a credential.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::MalformedRequest(reason) | Self::Forbidden(reason) => (*reason).to_owned(),
+            Self::Unauthenticated(_) => {
+                "Send a client token of this gateway, as a Bearer token or as the password of Basic.".to_owned()
+            }
+            Self::NotFound => "GET /openapi.json lists the routes.".to_owned(),
+            Self::MethodNotAllowed(allow) => format!("Use one of: {allow}."),
+            Self::BodyTooLarge(most) => format!("The body may be at most {most} bytes."),
+            Self::UnsupportedMediaType => "Send the body as application/json in UTF-8.".to_owned(),
+            Self::RateLimited(Refusal::Rate(_), standing) => format!(
+                "This machine may send {} requests in {} seconds, {} of them at once. Try again later.",
+                standing.rate_count, standing.rate_window, standing.burst
+            ),
+            Self::RateLimited(Refusal::Concurrency, standing) => format!(
+                "This machine may have {} requests in flight. Wait until one is answered.",
+                standing.concurrency
+            ),
+            Self::SpendCapReached(cap, _) => format!(
+                "The daily cap of the {} has no room for this request, and no built-in rule answers it. \
+                 It opens again when the day resets.",
+                cap.name()
+            ),
+            Self::UpstreamFailed | Self::UpstreamTimeout => "Try again in a while.".to_owned(),
+            Self::Misconfigured => "The operator finds the reason in the Worker's log and under /readyz.".to_owned(),
+            Self::LedgerUnavailable => "Nothing was forwarded and nothing was spent. Try again.".to_owned(),
+        }
+    }
+
+    /// Whole seconds to wait, for the responses that say so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited(Refusal::Rate(wait), _) => Some(whole_seconds(Duration::from_nanos(*wait)).max(1)),
+            Self::SpendCapReached(_, standing) => {
+                Some(whole_seconds(standing.resets_at.since(standing.now)).max(1))
+            }
+            Self::RateLimited(Refusal::Concurrency, _) | Self::Misconfigured | Self::LedgerUnavailable => {
+                Some(SOON_SECONDS)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The cause, for logs and metric labels: it carries no value that a client sent.
+impl fmt::Display for Reject {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.kind().slug)?;
+        match self {
+            Self::Unauthenticated(denied) => write!(formatter, ": {denied}"),
+            Self::MalformedRequest(reason) | Self::Forbidden(reason) => write!(formatter, ": {reason}"),
+            Self::SpendCapReached(cap, _) => write!(formatter, ": {}", cap.name()),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Where the gateway meets what is not its own code. Each trait has one real implementation in
+//! `shell` and stand-ins in tests.
+
+use std::time::Duration;
+
+use crate::ledger::wire::{Command, Outcome};
+use crate::reject::Reject;
+
+/// The body of a request, not read yet.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait Body {
+    /// Reads the whole body, counting what arrives: [`Reject::BodyTooLarge`] beyond `most` bytes,
+    /// whatever was announced, and [`Reject::MalformedRequest`] when it breaks off.
+    async fn read(self, most: usize) -> Result<Vec<u8>, Reject>;
+}
+
+/// The ledger could not be asked, or its answer not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerUnavailable;
+
+/// The ledger object that a subject belongs to.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait Ledger {
+    /// Sends one command, one round trip. `subject` chooses the object.
+    async fn send(&self, subject: &str, command: &Command) -> Result<Outcome, LedgerUnavailable>;
+}
+
+/// Why the upstream gave no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamError {
+    /// It refused the request with a 4xx status: nothing was generated.
+    Refused(u16),
+    /// It failed with this status, or answered with a redirect.
+    Status(u16),
+    /// The connection failed, or the body was cut short.
+    Connection,
+    /// The total deadline passed.
+    Timeout,
+    /// The body is larger than any answer should be.
+    TooLarge,
+    /// The body is no completion with an answer in it.
+    Unusable,
+}
+
+/// The OpenAI-compatible model.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait Upstream {
+    /// Posts a chat completion request and gives the body of a 200, all within `deadline`.
+    async fn ask(&self, body: String, deadline: Duration) -> Result<Vec<u8>, UpstreamError>;
+}
+
+/// A log record could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogUnavailable;
+
+/// Where log records go.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait LogStore {
+    /// Writes a record that expires by itself.
+    async fn put(&self, key: &str, record: String, lifetime: Duration) -> Result<(), LogUnavailable>;
+}
+
+/// Answers given before to the same question. A cache may forget at any time, so it has no errors.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait AnswerCache {
+    /// The answer kept under `key`.
+    async fn get(&self, key: &str) -> Option<String>;
+    /// Keeps an answer for `lifetime`.
+    async fn put(&self, key: &str, answer: String, lifetime: Duration);
+}

@@ -1,0 +1,68 @@
+//! Requests in, responses out.
+
+use futures_util::StreamExt;
+use worker::{Headers, Request, Response};
+
+use crate::reject::Reject;
+use crate::reply::Reply;
+use crate::seams;
+use crate::stages::accept::Head;
+
+/// A fresh id of 128 random bits, in hexadecimal.
+pub fn request_id() -> String {
+    let mut random = [0_u8; 16];
+    if getrandom::fill(&mut random).is_err() {
+        // Without randomness an id could be guessed; the platform always has it within a request.
+        worker::console_error!("no randomness");
+    }
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the stages need to know of a request's head.
+pub fn head(request: &Request) -> worker::Result<Head> {
+    let headers = request.headers();
+    Ok(Head {
+        method: request.inner().method(),
+        path: request.path(),
+        content_type: headers.get("Content-Type")?,
+        content_encoding: headers.get("Content-Encoding")?,
+        authorization: headers.get("Authorization")?,
+        signature: headers.has("Signature")? || headers.has("Signature-Input")?,
+    })
+}
+
+/// A reply as the runtime sends it.
+pub fn respond(reply: Reply, bodyless: bool) -> worker::Result<Response> {
+    let headers = Headers::new();
+    for (name, value) in &reply.headers {
+        headers.append(name, value)?;
+    }
+    let response = if bodyless || reply.status == 204 { Response::empty()? } else { Response::ok(reply.body)? };
+    Ok(response.with_status(reply.status).with_headers(headers))
+}
+
+/// A request's body.
+pub struct Body(pub Request);
+
+impl seams::Body for Body {
+    async fn read(mut self, most: usize) -> Result<Vec<u8>, Reject> {
+        const BROKEN: Reject = Reject::MalformedRequest("The body broke off.");
+        // A body that announces too much is not read at all; one that announces less is counted.
+        let announced = self.0.headers().get("Content-Length").ok().flatten();
+        if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > most) {
+            return Err(Reject::BodyTooLarge(most));
+        }
+        let Ok(mut stream) = self.0.stream() else {
+            return Ok(Vec::new());
+        };
+        let mut body = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| BROKEN)?;
+            if body.len().saturating_add(chunk.len()) > most {
+                return Err(Reject::BodyTooLarge(most));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}

@@ -1,0 +1,46 @@
+//! The settings of this isolate: read once, since an isolate's environment does not change.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+use crate::policy::settings::{Entry, Fault, Settings};
+
+/// All that is wrong with the settings.
+pub type Faults = Rc<Vec<Fault>>;
+
+thread_local! {
+    static SETTINGS: OnceCell<Result<Rc<Settings>, Faults>> = const { OnceCell::new() };
+}
+
+/// The settings, or what is wrong with them.
+pub fn read(env: &Env) -> Result<Rc<Settings>, Faults> {
+    SETTINGS.with(|cell| {
+        cell.get_or_init(|| Settings::read(&environment(env)).map(Rc::new).map_err(Rc::new)).clone()
+    })
+}
+
+/// What is wrong with settings and bindings together.
+pub fn faults(env: &Env, settings: &Result<Rc<Settings>, Faults>) -> Vec<Fault> {
+    let mut faults = settings.as_ref().err().map_or_else(Vec::new, |faults| faults.to_vec());
+    for (name, what) in [("LEDGER", "Durable Object namespace"), ("LOGS_KV", "KV namespace")] {
+        if !js_sys::Reflect::get(env, &JsValue::from(name)).is_ok_and(|binding| binding.is_object()) {
+            faults.push(Fault { name: name.to_owned(), problem: format!("is missing: bind a {what} to it") });
+        }
+    }
+    faults
+}
+
+/// The environment without its bindings.
+fn environment(env: &Env) -> BTreeMap<String, Entry> {
+    let names = js_sys::Object::keys(env);
+    let entries = names.iter().filter_map(|name| {
+        let value = js_sys::Reflect::get(env, &name).ok()?;
+        let entry = value.as_string().map_or(Entry::NotText, Entry::Text);
+        Some((name.as_string()?, entry))
+    });
+    entries.collect()
+}

@@ -1,0 +1,172 @@
+//! Accept: is this a request that the route takes? Decided first from the head alone, so that a
+//! stranger's body is never read; then, for a verified caller, from the body.
+
+use crate::reject::Reject;
+use crate::stages::authenticate::Verified;
+use crate::stages::body::{self, Submission};
+
+/// What the routes know of a request before its body.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    /// The method, as sent.
+    pub method: String,
+    /// The path, as the platform normalised it; the same that routing and logs see.
+    pub path: String,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+    /// Whether `Signature` or `Signature-Input` is present.
+    pub signature: bool,
+}
+
+/// A route of the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// One of the two routes that answer failures.
+    Analyze(Interface),
+    /// `GET /v1/me`.
+    Me,
+    /// `GET /healthz`.
+    Health,
+    /// `GET /readyz`.
+    Ready,
+    /// `GET /openapi.json`.
+    OpenApi,
+    /// `GET /`.
+    Home,
+}
+
+/// Which of the two analyse routes: they differ in how they tell of failures, and in whether
+/// `machine_id` has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// `POST /analyze_error`, as pip-aide 1.0.2 knows it.
+    PipAide,
+    /// `POST /v1/analyze`.
+    V1,
+}
+
+/// Proof that the head of an analyse request is in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    interface: Interface,
+}
+
+/// Proof that a verified caller sent a body that the route takes.
+#[derive(Debug)]
+pub struct Submitted {
+    /// Who sent it.
+    pub verified: Verified,
+    /// Which route.
+    pub interface: Interface,
+    /// What was sent.
+    pub submission: Submission,
+}
+
+/// The route of a method and path.
+///
+/// # Errors
+/// [`Reject::NotFound`] and [`Reject::MethodNotAllowed`].
+pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
+    let (route, allow) = match path {
+        "/analyze_error" => (Route::Analyze(Interface::PipAide), "POST"),
+        "/v1/analyze" => (Route::Analyze(Interface::V1), "POST"),
+        "/v1/me" => (Route::Me, "GET, HEAD"),
+        "/healthz" => (Route::Health, "GET, HEAD"),
+        "/readyz" => (Route::Ready, "GET, HEAD"),
+        "/openapi.json" => (Route::OpenApi, "GET, HEAD"),
+        "/" => (Route::Home, "GET, HEAD"),
+        _ => return Err(Reject::NotFound),
+    };
+    if allow.split(", ").any(|allowed| allowed == method) {
+        Ok(route)
+    } else {
+        Err(Reject::MethodNotAllowed(allow))
+    }
+}
+
+/// Checks the head of an analyse request: its media type and that the body is not encoded, since a
+/// small encoded body can hide a large one.
+///
+/// # Errors
+/// [`Reject::UnsupportedMediaType`], [`Reject::MalformedRequest`].
+pub fn accept_head(interface: Interface, head: &Head) -> Result<Accepted, Reject> {
+    if !head.content_type.as_deref().is_some_and(is_json) {
+        return Err(Reject::UnsupportedMediaType);
+    }
+    match head.content_encoding.as_deref() {
+        None => Ok(Accepted { interface }),
+        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(Accepted { interface }),
+        Some(_) => Err(Reject::MalformedRequest("Send the body without a content coding.")),
+    }
+}
+
+/// Checks the body of a request whose caller is verified.
+///
+/// # Errors
+/// [`Reject::MalformedRequest`].
+pub fn accept_body(accepted: Accepted, verified: Verified, body: &[u8]) -> Result<Submitted, Reject> {
+    let Accepted { interface } = accepted;
+    let submission = body::read(body).map_err(Reject::MalformedRequest)?;
+    if interface == Interface::PipAide && submission.machine_id.is_none() {
+        return Err(Reject::MalformedRequest("machine_id is missing."));
+    }
+    Ok(Submitted { verified, interface, submission })
+}
+
+/// `application/json`, with no parameter but `charset=utf-8` (RFC 9110 section 8.3.1).
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
+    json && parts.filter(|part| !part.is_empty()).all(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_has_its_methods() {
+        for path in ["/analyze_error", "/v1/analyze"] {
+            assert!(matches!(route("POST", path), Ok(Route::Analyze(_))));
+            for method in ["GET", "PUT", "HEAD", "OPTIONS", "post", "POST, POST"] {
+                assert_eq!(route(method, path), Err(Reject::MethodNotAllowed("POST")), "{method}");
+            }
+        }
+        for path in ["/v1/me", "/healthz", "/readyz", "/openapi.json", "/"] {
+            assert!(route("GET", path).is_ok() && route("HEAD", path).is_ok());
+            assert_eq!(route("POST", path), Err(Reject::MethodNotAllowed("GET, HEAD")));
+        }
+    }
+
+    #[test]
+    fn a_path_is_itself_or_nothing() {
+        for path in ["", "//", "/analyze_error/", "//analyze_error", "/Analyze_error", "/analyze%5ferror", "/v1", "/v1/me/", "/healthz/x"]
+        {
+            assert_eq!(route("POST", path), Err(Reject::NotFound), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_plain_json_is_taken() {
+        let head = |content_type: &str| Head { content_type: Some(content_type.to_owned()), ..Head::default() };
+        for good in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""]
+        {
+            assert!(accept_head(Interface::V1, &head(good)).is_ok(), "{good}");
+        }
+        for bad in ["", "text/plain", "application/jsonx", "application/json; charset=latin-1", "application/problem+json", "application/json, text/plain"]
+        {
+            assert_eq!(accept_head(Interface::V1, &head(bad)).err(), Some(Reject::UnsupportedMediaType), "{bad}");
+        }
+        assert_eq!(accept_head(Interface::V1, &Head::default()).err(), Some(Reject::UnsupportedMediaType));
+        let encoded = Head { content_encoding: Some("gzip".to_owned()), ..head("application/json") };
+        assert!(matches!(accept_head(Interface::V1, &encoded), Err(Reject::MalformedRequest(_))));
+    }
+}

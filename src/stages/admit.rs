@@ -1,0 +1,103 @@
+//! Admit: may this caller go on now, and may it spend? One round trip to one ledger object, which
+//! decides on everything at once and sets the worst cost aside.
+
+use crate::analysis::prompt;
+use crate::ledger::wire::{Admission, Budget, Command, Outcome, Standing};
+use crate::policy::settings::Settings;
+use crate::reject::Reject;
+use crate::seams::Ledger;
+use crate::stages::accept::Submitted;
+use crate::units::{NanoUsd, UnixMillis};
+
+/// Tokens that a provider's chat template may add around our messages. Templates in use take some
+/// ten a message; there are two messages.
+const TEMPLATE_TOKENS: u64 = 64;
+
+/// Room that redaction may take beyond the length of a short context: a mark can be longer than the
+/// secret that it stands for.
+const REDACTION_ROOM: usize = 256;
+
+/// How much longer than the upstream's deadline a reservation lives. What has not settled by then
+/// never will.
+const SETTLING_MS: u64 = 10_000;
+
+/// Proof that the ledger let a request go on.
+#[derive(Debug)]
+pub struct Admitted {
+    /// What was submitted, and by whom.
+    pub submitted: Submitted,
+    /// The reservation.
+    pub ticket: Ticket,
+}
+
+/// What the ledger gave to one request.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The request's id.
+    pub request_id: String,
+    /// Whether the model may be asked.
+    pub budget: Budget,
+    /// What is reserved when it may.
+    pub worst: NanoUsd,
+    /// Bytes of context that the reservation covers.
+    pub context_bytes: usize,
+    /// The time of the log record.
+    pub record_at: UnixMillis,
+    /// How the machine stands.
+    pub standing: Standing,
+}
+
+/// Asks the ledger.
+///
+/// # Errors
+/// [`Reject::RateLimited`], [`Reject::Forbidden`] for a plan that is not configured, and
+/// [`Reject::LedgerUnavailable`].
+pub async fn admit<L: Ledger>(
+    submitted: Submitted,
+    request_id: &str,
+    settings: &Settings,
+    ledger: &L,
+    now: UnixMillis,
+) -> Result<Admitted, Reject> {
+    let context_bytes = context_bound(&submitted, settings);
+    let worst = worst_cost(settings, context_bytes, now);
+    let subject = submitted.verified.subject().ledger_name();
+    let upstream_ms = u64::try_from(settings.upstream_timeout.as_millis()).unwrap_or(u64::MAX);
+    let admission = Admission {
+        id: request_id.to_owned(),
+        subject: subject.clone(),
+        plan: submitted.verified.plan().to_owned(),
+        worst,
+        lifetime_ms: upstream_ms.saturating_add(SETTLING_MS),
+    };
+    let outcome = ledger.send(&subject, &Command::Admit(admission)).await;
+    match outcome.map_err(|_| Reject::LedgerUnavailable)? {
+        Outcome::Admitted { budget, record_at, standing } => {
+            let request_id = request_id.to_owned();
+            let ticket = Ticket { request_id, budget, worst, context_bytes, record_at, standing };
+            Ok(Admitted { submitted, ticket })
+        }
+        Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
+        Outcome::UnknownPlan => Err(Reject::Forbidden("The credential's plan does not exist here.")),
+        Outcome::Settled | Outcome::Standing(_) => Err(Reject::LedgerUnavailable),
+    }
+}
+
+/// Bytes of context that can reach the model: the context is cut to this.
+fn context_bound(submitted: &Submitted, settings: &Settings) -> usize {
+    let sent = submitted.submission.error_context.len().saturating_add(REDACTION_ROOM);
+    settings.max_context_bytes.min(sent)
+}
+
+/// What the request can cost at most. A tokenizer that works on bytes never makes more tokens than
+/// there are bytes; the output is limited by the `max_tokens` that we send; the price is the dearest
+/// until the deadline.
+fn worst_cost(settings: &Settings, context_bytes: usize, now: UnixMillis) -> NanoUsd {
+    if settings.api_key.is_none() {
+        return NanoUsd::ZERO;
+    }
+    let bytes = context_bytes.saturating_add(prompt::OVERHEAD_BYTES);
+    let input = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(TEMPLATE_TOKENS);
+    let until = now.plus(settings.upstream_timeout);
+    settings.model.dearest(now, until).bound(input, settings.max_output_tokens)
+}

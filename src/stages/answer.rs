@@ -1,0 +1,320 @@
+//! Answer: redact, then ask in the order of what it costs: a certain rule, an answer given before,
+//! the model, any rule. Whatever the source, what leaves is screened.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::completion::{self, Proposal, Usage};
+use crate::analysis::facts::{self, Facts};
+use crate::analysis::prompt::{self, Message};
+use crate::analysis::redact::{self, Redacted};
+use crate::analysis::rules::{self, Advice, Certainty};
+use crate::analysis::screen::{self, Screened, Source as Trust, Withheld};
+use crate::analysis::trim;
+use crate::ledger::wire::{Budget, Cap, Charge};
+use crate::policy::settings::{RulesMode, Settings};
+use crate::reject::Reject;
+use crate::seams::{AnswerCache, Upstream, UpstreamError};
+use crate::stages::accept::Interface;
+use crate::stages::admit::{Admitted, Ticket};
+use crate::token::keys::Purpose;
+use crate::units::{NanoUsd, UnixMillis};
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A built-in rule, or that there is none.
+    Rules,
+    /// The answer to the same question before.
+    Cache,
+    /// The model.
+    Model,
+}
+
+/// How a request ended, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// With at least one command.
+    Answered,
+    /// Without a command.
+    Uncertain,
+    /// A cap was reached and no rule had an answer.
+    SpendCapReached,
+    /// The upstream failed and no rule had an answer.
+    UpstreamFailed,
+    /// The upstream was too slow and no rule had an answer.
+    UpstreamTimeout,
+}
+
+/// Proof that a request was answered, with all that is left to do about it.
+#[derive(Debug)]
+pub struct Answered {
+    /// What the client gets.
+    pub result: Result<Answer, Reject>,
+    /// What the ledger charges.
+    pub charge: Charge,
+    /// For the log.
+    pub ending: Ending,
+    /// Where the answer came from.
+    pub source: Source,
+    /// What the provider counted.
+    pub usage: Option<Usage>,
+    /// What it cost: the provider's count at our prices, or all that was reserved.
+    pub cost: NanoUsd,
+    /// Whether the model was asked.
+    pub asked_model: bool,
+    /// The text that was looked at, without secrets.
+    pub context: Redacted,
+    /// What the log should say of the upstream, if something went wrong there.
+    pub upstream_error: Option<UpstreamError>,
+}
+
+/// The members of a 200.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    suggestion: String,
+    commands: Vec<String>,
+    withheld: Vec<Withheld>,
+    source: Source,
+    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Usage>,
+    cost_usd: String,
+}
+
+/// A model's screened answer as the cache keeps it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    suggestion: String,
+    commands: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ChatRequest<'a> {
+    model: &'a str,
+    messages: &'a [Message],
+    max_tokens: u64,
+    temperature: u8,
+    stream: bool,
+}
+
+/// What the model came to.
+struct Asked {
+    result: Result<Screened, UpstreamError>,
+    usage: Option<Usage>,
+    charge: Charge,
+    cost: NanoUsd,
+}
+
+/// Answers an admitted request. `random` makes the prompt's delimiter unguessable; `clock` tells the
+/// time for the price at the end of the call.
+pub async fn answer<U: Upstream, C: AnswerCache>(
+    admitted: &Admitted,
+    settings: &Settings,
+    upstream: &U,
+    cache: &C,
+    random: &str,
+    clock: impl Fn() -> UnixMillis,
+) -> Answered {
+    let Admitted { submitted, ticket } = admitted;
+    let whole = redact::redact(&submitted.submission.error_context);
+    let facts = facts::read(&whole);
+    let finding = if settings.rules == RulesMode::Off { None } else { rules::consult(&facts, &whole) };
+    let context = trim::trim(&whole, ticket.context_bytes);
+    let mut answered = Answered {
+        result: Err(Reject::UpstreamFailed),
+        charge: Charge::Nothing,
+        ending: Ending::Uncertain,
+        source: Source::Rules,
+        usage: None,
+        cost: NanoUsd::ZERO,
+        asked_model: false,
+        context,
+        upstream_error: None,
+    };
+
+    // 1. A rule that is certain answers for nothing.
+    let certain = finding.as_ref().filter(|finding| finding.certainty == Certainty::Certain);
+    if let Some(finding) = certain.filter(|_| settings.rules == RulesMode::First) {
+        answered.give(by_rule(&finding.advice, &facts), ticket, None);
+        return answered;
+    }
+    // 2. So does an answer that the model gave to the same question.
+    let cache_key = cache_key(settings, &answered.context);
+    if settings.cache_ttl_seconds.is_some()
+        && let Some(kept) = cache.get(&cache_key).await
+        && let Ok(kept) = serde_json::from_str::<Kept>(&kept)
+    {
+        answered.source = Source::Cache;
+        answered.give(
+            Screened { suggestion: kept.suggestion, commands: kept.commands, withheld: Vec::new() },
+            ticket,
+            None,
+        );
+        return answered;
+    }
+    // 3. The model, where there is a key and money is set aside.
+    let cannot_ask = match (&settings.api_key, ticket.budget) {
+        (None, _) => Some(CannotAsk::NoKey),
+        (Some(_), Budget::Reached(cap)) => Some(CannotAsk::Cap(cap)),
+        (Some(_), Budget::Reserved) => {
+            let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, clock).await;
+            answered.asked_model = true;
+            answered.usage = asked.usage;
+            answered.charge = asked.charge;
+            answered.cost = asked.cost;
+            match asked.result {
+                Ok(screened) => {
+                    answered.source = Source::Model;
+                    if let Some(seconds) = settings.cache_ttl_seconds {
+                        keep(cache, &cache_key, &screened, seconds).await;
+                    }
+                    answered.give(screened, ticket, Some(settings.model.model));
+                    None
+                }
+                Err(error) => Some(CannotAsk::Failed(error)),
+            }
+        }
+    };
+    // 4. Any rule, where the model cannot be asked.
+    if let Some(cause) = cannot_ask {
+        if let CannotAsk::Failed(error) = cause {
+            answered.upstream_error = Some(error);
+        }
+        match finding {
+            Some(finding) => answered.give(by_rule(&finding.advice, &facts), ticket, None),
+            None => answered.give_up(cause, submitted.interface, ticket, settings),
+        }
+    }
+    answered
+}
+
+#[derive(Clone, Copy)]
+enum CannotAsk {
+    NoKey,
+    Cap(Cap),
+    Failed(UpstreamError),
+}
+
+impl Answered {
+    fn give(&mut self, screened: Screened, ticket: &Ticket, model: Option<&'static str>) {
+        self.ending = if screened.commands.is_empty() { Ending::Uncertain } else { Ending::Answered };
+        self.result = Ok(Answer {
+            suggestion: screened.suggestion,
+            commands: screened.commands,
+            withheld: screened.withheld,
+            source: self.source,
+            request_id: ticket.request_id.clone(),
+            model,
+            usage: if model.is_some() { self.usage } else { None },
+            cost_usd: self.cost.to_string(),
+        });
+    }
+
+    /// Nothing has an answer. What the client sees of that depends on the route: the old one knows
+    /// failures of the upstream only as a suggestion that begins with `UNCERTAIN`.
+    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket, settings: &Settings) {
+        let (ending, reject) = match cause {
+            CannotAsk::NoKey => {
+                self.give(uncertain("No built-in rule knows this failure, and no model is set up."), ticket, None);
+                return;
+            }
+            CannotAsk::Cap(cap) => {
+                (Ending::SpendCapReached, Reject::SpendCapReached(cap, Box::new(ticket.standing.clone())))
+            }
+            CannotAsk::Failed(UpstreamError::Timeout) => (Ending::UpstreamTimeout, Reject::UpstreamTimeout),
+            CannotAsk::Failed(_) => (Ending::UpstreamFailed, Reject::UpstreamFailed),
+        };
+        if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
+            self.source = Source::Model;
+            let words = "The analysis model did not answer. Please try again later.";
+            self.give(uncertain(words), ticket, Some(settings.model.model));
+        } else {
+            self.result = Err(reject);
+        }
+        self.ending = ending;
+    }
+}
+
+fn uncertain(sentence: &str) -> Screened {
+    Screened { suggestion: format!("UNCERTAIN: {sentence}"), commands: Vec::new(), withheld: Vec::new() }
+}
+
+/// A rule's advice, screened like anything else.
+fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
+    match advice {
+        Advice::Commands { explanation, commands } => {
+            let proposal = Proposal { explanation: explanation.clone(), commands: commands.clone() };
+            screen::screen(&proposal, facts, Trust::Rule)
+        }
+        Advice::Uncertain { sentence } => uncertain(sentence),
+    }
+}
+
+async fn ask<U: Upstream>(
+    facts: &Facts,
+    context: &Redacted,
+    ticket: &Ticket,
+    settings: &Settings,
+    upstream: &U,
+    random: &str,
+    clock: impl Fn() -> UnixMillis,
+) -> Asked {
+    let nothing_sent = |error| Asked { result: Err(error), usage: None, charge: Charge::Nothing, cost: NanoUsd::ZERO };
+    let messages = prompt::build(facts, context, random);
+    let bytes: usize = messages.iter().map(|message| message.content.len()).sum();
+    // The reservation covers this many bytes. A longer prompt is a mistake of ours, and not sent.
+    if bytes > ticket.context_bytes.saturating_add(prompt::OVERHEAD_BYTES) {
+        return nothing_sent(UpstreamError::TooLarge);
+    }
+    let request = ChatRequest {
+        model: settings.model.model,
+        messages: &messages,
+        max_tokens: settings.max_output_tokens,
+        temperature: 0,
+        stream: false,
+    };
+    let Ok(body) = serde_json::to_string(&request) else {
+        return nothing_sent(UpstreamError::Connection);
+    };
+    let started = clock();
+    let (result, usage) = match upstream.ask(body, settings.upstream_timeout).await {
+        // A refusal with a 4xx is the provider's own word that it generated nothing.
+        Err(error @ UpstreamError::Refused(_)) => return nothing_sent(error),
+        Err(error) => (Err(error), None),
+        Ok(body) => match completion::parse(&body) {
+            Ok(completion) => (Ok(screen::screen(&completion.proposal, facts, Trust::Model)), completion.usage),
+            Err(error) => (Err(UpstreamError::Unusable), error.usage),
+        },
+    };
+    // Sent, and no count of what it took: charged in full.
+    let Some(usage) = usage else {
+        return Asked { result, usage: None, charge: Charge::Full, cost: ticket.worst };
+    };
+    let rates = settings.model.dearest(started, clock());
+    let cost = rates.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens).min(ticket.worst);
+    Asked { result, usage: Some(usage), charge: Charge::Actual(cost), cost }
+}
+
+/// The name of an answer: everything that shapes it, under a key of our own, so that nobody can tell
+/// from a cache key what was asked.
+fn cache_key(settings: &Settings, context: &Redacted) -> String {
+    let subkey = settings.token_keys.signing().subkey(Purpose::AnswerCache);
+    let shape = [settings.model.model, prompt::VERSION, env!("CARGO_PKG_VERSION"), context.as_str()].join("\0");
+    subkey.mac(shape.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Keeps an answer of the model that holds a command. "No answer" is asked again next time.
+async fn keep<C: AnswerCache>(cache: &C, key: &str, screened: &Screened, seconds: u64) {
+    let kept = Kept { suggestion: screened.suggestion.clone(), commands: screened.commands.clone() };
+    if !kept.commands.is_empty()
+        && let Ok(text) = serde_json::to_string(&kept)
+    {
+        cache.put(key, text, Duration::from_secs(seconds)).await;
+    }
+}

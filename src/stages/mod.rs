@@ -1,0 +1,10 @@
+//! The five stages of a request. Each takes the proof that the one before it was passed, so that
+//! leaving one out does not compile: [`accept::Accepted`] → [`authenticate::Verified`] →
+//! [`accept::Submitted`] → [`admit::Admitted`] → [`answer::Answered`].
+
+pub mod accept;
+pub mod admit;
+pub mod answer;
+pub mod authenticate;
+pub mod body;
+pub mod record;

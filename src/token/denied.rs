@@ -1,0 +1,104 @@
+//! Why a credential was refused: one flat list, for the log and for metrics.
+
+use std::fmt;
+
+/// Declares [`Denied`] with the name of each cause in one place, so that a cause without a name or
+/// a name without a cause cannot be.
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// The cause of a refusal. It carries no value of the request, so that it can be a metric's
+        /// label and a log's word; a client never sees which one it was.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Denied {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Denied {
+            /// Every cause, for metrics that begin at zero and for tests.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The cause as a stable label, `[a-z_]+`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+causes! {
+    /// A header or token is longer than any honest one.
+    TooLarge = "too_large",
+    /// Two credentials at once, or one header twice: which of them counts would be a guess.
+    SeveralCredentials = "several_credentials",
+    /// The `Authorization` scheme is neither `Bearer` nor `Basic`.
+    UnsupportedScheme = "unsupported_scheme",
+    /// The `Authorization` header does not have its scheme's form.
+    MalformedCredential = "malformed_credential",
+    /// Not three parts of canonical base64url with JSON objects in the first two.
+    MalformedToken = "malformed_token",
+    /// A member occurs twice in one JSON object.
+    DuplicateMember = "duplicate_member",
+    /// The token names another algorithm than the key's.
+    WrongAlgorithm = "wrong_algorithm",
+    /// `typ` names another kind of token.
+    WrongTokenType = "wrong_token_type",
+    /// `crit` or `b64` is present: an extension that would change what was signed.
+    CriticalExtension = "critical_extension",
+    /// A header parameter that our own tokens never have.
+    UnexpectedHeader = "unexpected_header",
+    /// No `kid`, or not a text.
+    MissingKeyId = "missing_key_id",
+    /// The key is not in the ring.
+    UnknownKey = "unknown_key",
+    /// The MAC or signature does not verify.
+    BadSignature = "bad_signature",
+    /// A required claim is absent.
+    MissingClaim = "missing_claim",
+    /// A claim has the wrong type or is out of range.
+    MistypedClaim = "mistyped_claim",
+    /// `iss` is another issuer.
+    WrongIssuer = "wrong_issuer",
+    /// `aud` is not exactly our audience.
+    WrongAudience = "wrong_audience",
+    /// `sub` is no machine id.
+    BadSubject = "bad_subject",
+    /// `jti` is empty, too long or not visible ASCII.
+    BadTokenId = "bad_token_id",
+    /// `plan` is no plan name.
+    BadPlan = "bad_plan",
+    /// `exp` has passed.
+    Expired = "expired",
+    /// `nbf` has not come.
+    NotYetValid = "not_yet_valid",
+    /// `iat` is in the future.
+    IssuedInFuture = "issued_in_future",
+    /// The token lives longer than the settings allow, or not at all.
+    BadLifetime = "bad_lifetime",
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl std::error::Error for Denied {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_cause_is_a_label_of_its_own() {
+        let labels: HashSet<&str> = Denied::ALL.iter().map(|cause| cause.as_str()).collect();
+        assert_eq!(labels.len(), Denied::ALL.len());
+        for label in labels {
+            assert!(label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{label}");
+        }
+    }
+}
