@@ -12,7 +12,7 @@ use crate::support::client::Reply;
 use crate::support::credentials::{Key, basic, bearer, claims, unix_seconds, unsigned};
 use crate::support::faulty::Faulty;
 use crate::support::gateway::{Gateway, Settings, request_body};
-use crate::support::logs::{wait_for_record, wait_for_records};
+use crate::support::logs::{records, wait_for_record};
 use crate::support::random_word;
 use crate::support::raw::{self, Then};
 
@@ -29,8 +29,8 @@ fn assert_that_nothing_else_happened() {
     let machine = format!("accepted-{}", random_word());
     let reply = GATEWAY.analyze("/v1/analyze", &machine, "ERROR: accepted");
     assert_eq!(reply.status, 200, "{}", reply.text());
-    wait_for_record(&GATEWAY, reply.request_id());
-    for record in wait_for_records(&GATEWAY, 1) {
+    wait_for_record(&GATEWAY, "request_id", reply.request_id());
+    for record in records(&GATEWAY) {
         assert!(
             record.text("machine_id").starts_with("accepted-"),
             "a refused request was logged: {record:?}"
@@ -212,14 +212,15 @@ fn a_content_length_that_lies_helps_nobody() {
             Then::Close,
         )
     };
-    // More announced than sent: the body never ends, so there may be nobody left to answer.
-    for length in [body.len() + 1, body.len() + 1_000] {
+    // More announced than sent: the body never ends, so there may be nobody left to answer, or only
+    // the server before the gateway, which has no id for it.
+    for length in [body.len() + 1, body.len() + 1_000, 2_000_000] {
         if let Some(reply) = send(length, &body) {
-            reply.assert_problem(400, "malformed-request");
+            assert!(reply.status >= 400, "{length}: {reply:?}");
+            if reply.header("x-request-id").is_some() && reply.status != 413 {
+                reply.assert_problem(400, "malformed-request");
+            }
         }
-    }
-    if let Some(reply) = send(2_000_000, &body) {
-        assert!([400, 413].contains(&reply.status), "{reply:?}");
     }
     // Less announced than sent: what is announced counts, and it is no JSON.
     for length in [body.len() - 1, 1, 0] {

@@ -140,7 +140,7 @@ fn a_rule_answers_by_bearer_and_by_basic_on_both_routes() {
             let answer = assert_answer(&reply, "rules");
             assert_eq!(answer["commands"], json!(["pip install opencv-python"]), "{path} {scheme}");
             assert_eq!(reply.assert_rate_limit("machine"), 4);
-            let record = wait_for_record(&gateway, reply.request_id());
+            let record = wait_for_record(&gateway, "request_id", reply.request_id());
             assert_record(&record, &reply, &machine, "rules");
             assert!(record.text("error_context").contains("No matching distribution found for cv2"));
         }
@@ -192,7 +192,7 @@ fn the_model_answers_and_its_commands_are_screened() {
         assert_eq!(asked[0]["body"]["model"], "deepseek-chat");
         assert_eq!(asked[0]["body"]["max_tokens"], 150);
 
-        let record = wait_for_record(&gateway, reply.request_id());
+        let record = wait_for_record(&gateway, "request_id", reply.request_id());
         assert_record(&record, &reply, &machine, "model");
         let spent = gateway.me(&machine).spent();
         assert_eq!(spent, nano_usd(&answer["cost_usd"]), "the machine is charged what it was told");
@@ -213,7 +213,7 @@ fn secrets_reach_neither_the_model_nor_the_log() {
     assert_answer(&reply, "model");
     let asked = model.journal_of(&word);
     assert_eq!(asked.len(), 1);
-    let record = wait_for_record(&gateway, reply.request_id());
+    let record = wait_for_record(&gateway, "request_id", reply.request_id());
     for secret in [&password, &key] {
         assert!(!asked[0].to_string().contains(secret.as_str()), "the model saw a secret");
         assert!(!record.fields.to_string().contains(secret.as_str()), "the log has a secret");
@@ -244,9 +244,7 @@ fn a_client_that_hangs_up_is_charged_and_logged_with_the_real_usage() {
     std::thread::sleep(Duration::from_millis(500));
     let reserved = gateway.me(&machine).spent();
     model.let_go();
-    let records = crate::support::logs::wait_for_records(&gateway, 1);
-    let record = &records[0];
-    assert_eq!(record.text("machine_id"), machine);
+    let record = wait_for_record(&gateway, "machine_id", &machine);
     assert_eq!(record.fields["usage"]["prompt_tokens"], asked.prompt_tokens, "{record:?}");
     assert_eq!(record.fields["usage"]["completion_tokens"], asked.completion_tokens, "{record:?}");
     let cost = nano_usd(&record.fields["cost_usd"]);

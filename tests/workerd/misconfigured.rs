@@ -1,9 +1,11 @@
 //! A wrong setting stops everything but the two routes that tell of it.
 
+use std::time::Duration;
+
 use crate::front_door::NO_CV2;
 use crate::support::credentials::{Key, bearer};
 use crate::support::gateway::{Gateway, Settings, request_body};
-use crate::support::random_word;
+use crate::support::{random_word, wait_for};
 
 /// Starts the Worker so and checks that it names the setting, keeps the value to itself and
 /// serves nobody.
@@ -28,7 +30,9 @@ fn assert_refuses(name: &str, value: &str, settings: Settings) {
     }
     let me = gateway.send("GET", "/v1/me", &[("Authorization", &authorization)], None);
     me.assert_problem(503, "misconfigured");
-    assert!(gateway.output().contains(name), "the log does not name {name}");
+    let told = wait_for(Duration::from_secs(20), || gateway.console().contains(name).then_some(()));
+    assert!(told.is_some(), "the log does not name {name}");
+    assert!(value.is_empty() || !gateway.console().contains(value), "the log has the value of {name}");
 }
 
 /// With a model that could be asked, so that a wrong setting of it matters.

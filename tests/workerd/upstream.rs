@@ -37,7 +37,7 @@ fn ask(fault: Fault, path: &str) -> Outcome {
     let took = started.elapsed();
     assert!(took < DEADLINE + SLACK, "{fault:?} took {took:?}");
     let key = GATEWAY.api_key();
-    let record = wait_for_record(&GATEWAY, reply.request_id());
+    let record = wait_for_record(&GATEWAY, "request_id", reply.request_id());
     assert_eq!(record.text("machine_id"), machine);
     for (name, text) in [
         ("the answer", format!("{:?} {}", reply.headers, reply.text())),
@@ -59,7 +59,7 @@ fn ask(fault: Fault, path: &str) -> Outcome {
 /// What a machine is charged in the end.
 #[track_caller]
 fn charged(outcome: &Outcome) -> u64 {
-    let record = wait_for_record(&GATEWAY, outcome.reply.request_id());
+    let record = wait_for_record(&GATEWAY, "request_id", outcome.reply.request_id());
     let cost = nano_usd(&record.fields["cost_usd"]);
     let settled =
         wait_for(Duration::from_secs(20), || (GATEWAY.me(&outcome.machine).spent() == cost).then_some(()));

@@ -1,17 +1,26 @@
 //! Requests that keep to HTTP, and what every answer must have.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{Method, Request};
 
 /// An answer, read whole.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply {
     pub status: u16,
     /// Names in lower case, in the order received.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text();
+        let start: String = text.chars().take(2_000).collect();
+        write!(formatter, "{} {:?} {start}", self.status, self.headers)
+    }
 }
 
 impl Reply {
@@ -85,7 +94,7 @@ impl Reply {
     /// Checks that this is the problem document of that slug, and gives it.
     #[track_caller]
     pub fn assert_problem(&self, status: u16, slug: &str) -> Value {
-        assert_eq!(self.status, status, "a {slug} was expected: {self:?}\n{}", self.text());
+        assert_eq!(self.status, status, "a {slug} was expected: {self:?}");
         let media_type = self.header("content-type").unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim();
         assert_eq!(essence, "application/problem+json", "{self:?}");

@@ -1,15 +1,13 @@
 //! Client tokens, minted by an independent library.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::{project, random_bytes, random_word, support_file};
+use super::node::Helper;
+use super::{random_bytes, random_word};
 
 /// One entry of `TOKEN_KEYS`.
 #[derive(Clone)]
@@ -41,7 +39,9 @@ impl Key {
 
     /// A token with any header and claims.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        mint(&json!({ "header": header, "claims": claims, "key": self.secret }))
+        static MINTER: Helper = Helper::new("mint.mjs");
+        let token = MINTER.ask(&json!({ "header": header, "claims": claims, "key": self.secret }));
+        token.as_str().expect("a token is text").to_owned()
     }
 }
 
@@ -77,33 +77,4 @@ pub fn basic(name: &str, token: &str) -> String {
 /// The wall clock.
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs()
-}
-
-struct Minter {
-    _process: Child,
-    requests: ChildStdin,
-    tokens: BufReader<ChildStdout>,
-}
-
-/// Asks the one minting process of this run; it ends when its standard input does.
-fn mint(request: &Value) -> String {
-    static MINTER: OnceLock<Mutex<Minter>> = OnceLock::new();
-    let minter = MINTER.get_or_init(|| {
-        let mut process = Command::new("node")
-            .arg(support_file("mint.mjs"))
-            .current_dir(project())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node starts");
-        let requests = process.stdin.take().expect("standard input is a pipe");
-        let tokens = BufReader::new(process.stdout.take().expect("standard output is a pipe"));
-        Mutex::new(Minter { _process: process, requests, tokens })
-    });
-    let mut minter = minter.lock().expect("no test panicked while minting");
-    writeln!(minter.requests, "{request}").expect("the minter takes requests");
-    let mut token = String::new();
-    minter.tokens.read_line(&mut token).expect("the minter answers");
-    assert!(token.ends_with('\n'), "the minter ended: is jose installed (`make build`)?");
-    token.trim_end().to_owned()
 }

@@ -78,9 +78,10 @@ impl Settings {
 /// A running Worker.
 pub struct Gateway {
     settings: Settings,
-    folder: Folder,
     port: AtomicU16,
+    // Before the folder that it writes to, so that it ends first.
     process: Mutex<Option<Supervised>>,
+    folder: Folder,
 }
 
 impl Gateway {
@@ -175,6 +176,12 @@ impl Gateway {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// What the Worker has printed, without Wrangler's table of its bindings.
+    pub fn console(&self) -> String {
+        let output = self.output();
+        output.lines().filter(|line| !line.starts_with("env.")).flat_map(|line| [line, "\n"]).collect()
+    }
+
     /// Where it listens.
     pub fn port(&self) -> u16 {
         self.port.load(Ordering::SeqCst)
@@ -204,10 +211,15 @@ impl Gateway {
     #[track_caller]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Reply {
         self.note_use();
-        let reply = Reply::of(method, &self.url(path), headers, body)
-            .unwrap_or_else(|| panic!("{method} {path} got no answer"));
-        reply.assert_common_headers();
-        reply
+        for _ in 0..5 {
+            let reply = Reply::of(method, &self.url(path), headers, body)
+                .unwrap_or_else(|| panic!("{method} {path} got no answer"));
+            if !is_lost_by_the_proxy(&reply) {
+                reply.assert_common_headers();
+                return reply;
+            }
+        }
+        panic!("{method} {path} is lost between Wrangler and the Worker again and again");
     }
 
     /// Posts JSON with an `Authorization` header.
@@ -240,6 +252,13 @@ impl Gateway {
             }
         });
     }
+}
+
+/// Whether an answer comes from the proxy that `wrangler dev` puts before the Worker: now and then
+/// it sends a request down a connection that has just been closed for being idle. The Worker has not
+/// seen such a request.
+fn is_lost_by_the_proxy(reply: &Reply) -> bool {
+    reply.status == 503 && reply.text().starts_with("Your worker restarted mid-request.")
 }
 
 /// A request for an analysis, as pip-aide writes it.

@@ -1,11 +1,16 @@
 //! What the Worker wrote to `LOGS_KV`, read through Wrangler and not through the Worker.
 
-use std::process::Command;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::gateway::Gateway;
-use super::{project, support_file};
+use super::node::Helper;
+use super::wait_for;
+
+/// How long a record may take. It is written after the answer, and may be kept for a while to be
+/// written together with others.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One log record.
 #[derive(Clone, Debug)]
@@ -27,45 +32,41 @@ impl Record {
     }
 }
 
-/// Every record, once there are at least `count` of them. Fails when they do not come.
+/// Every record there is now.
 #[track_caller]
-pub fn wait_for_records(gateway: &Gateway, count: usize) -> Vec<Record> {
-    let records = look(gateway, count, 40);
-    assert!(records.len() >= count, "{} of {count} log records came: {records:?}", records.len());
-    records
-}
-
-/// The record of one request. Fails when it does not come.
-#[track_caller]
-pub fn wait_for_record(gateway: &Gateway, request_id: &str) -> Record {
-    let mut wanted = 1;
-    for _ in 0..20 {
-        let records = look(gateway, wanted, 5);
-        wanted = records.len() + 1;
-        let mut of_request = records.into_iter().filter(|record| record.fields["request_id"] == request_id);
-        if let Some(record) = of_request.next() {
-            assert!(of_request.next().is_none(), "two log records of request {request_id}");
-            return record;
+pub fn records(gateway: &Gateway) -> Vec<Record> {
+    let mut problem = String::new();
+    let records = wait_for(PATIENCE, || match look(gateway) {
+        Ok(records) => Some(records),
+        // A copy of what is being written can be torn: look again.
+        Err(error) => {
+            problem = error;
+            None
         }
-    }
-    panic!("no log record of request {request_id} came");
+    });
+    records.unwrap_or_else(|| panic!("KV cannot be read: {problem}"))
 }
 
-fn look(gateway: &Gateway, count: usize, seconds: u32) -> Vec<Record> {
-    let output = Command::new("node")
-        .arg(support_file("logs.mjs"))
-        .arg(gateway.state())
-        .args([count.to_string(), seconds.to_string()])
-        .current_dir(project())
-        .env("WRANGLER_SEND_METRICS", "false")
-        .env("WRANGLER_LOG_PATH", gateway.state())
-        .output()
-        .expect("node starts");
-    assert!(output.status.success(), "KV was not read: {}", String::from_utf8_lossy(&output.stderr));
-    let entries: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("KV was not read ({error}): {}", String::from_utf8_lossy(&output.stdout))
+/// The only record whose field has this value. Fails when it does not come, or comes twice.
+#[track_caller]
+pub fn wait_for_record(gateway: &Gateway, field: &str, value: &str) -> Record {
+    gateway.note_use();
+    let found = wait_for(PATIENCE, || {
+        let records = look(gateway).ok()?;
+        let found: Vec<_> = records.into_iter().filter(|record| record.fields[field] == value).collect();
+        (!found.is_empty()).then_some(found)
     });
-    entries
+    let mut found = found.unwrap_or_else(|| panic!("no log record with {field} {value} came"));
+    assert_eq!(found.len(), 1, "log records with {field} {value}: {found:?}");
+    found.remove(0)
+}
+
+fn look(gateway: &Gateway) -> Result<Vec<Record>, String> {
+    static READER: Helper = Helper::new("logs.mjs");
+    let copy = super::process::run_folder().join("copy-of-kv");
+    let answer = READER.ask(&json!({ "state": gateway.state(), "copy": copy }));
+    let entries = answer.as_array().ok_or_else(|| answer.to_string())?;
+    Ok(entries
         .iter()
         .flat_map(|entry| {
             let value = entry["value"].as_str().expect("a value is text");
@@ -77,5 +78,5 @@ fn look(gateway: &Gateway, count: usize, seconds: u32) -> Vec<Record> {
                     .unwrap_or_else(|error| panic!("a record is no JSON ({error}): {line}")),
             })
         })
-        .collect()
+        .collect())
 }

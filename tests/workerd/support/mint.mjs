@@ -8,5 +8,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   const token = await new SignJWT(claims)
     .setProtectedHeader(header)
     .sign(Buffer.from(key, "base64url"), { crit });
-  process.stdout.write(`${token}\n`);
+  process.stdout.write(`${JSON.stringify(token)}\n`);
 }

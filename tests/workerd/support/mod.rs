@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod faulty;
 pub mod gateway;
 pub mod logs;
+pub mod node;
 pub mod process;
 pub mod raw;
 

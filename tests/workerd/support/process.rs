@@ -6,10 +6,11 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
 
-use super::support_file;
+use super::{support_file, wait_for};
 
 /// A command in a process group of its own, with its output in a file.
 pub struct Supervised {
@@ -50,16 +51,24 @@ impl Supervised {
 
     /// Ends the whole group at once, as a crash would.
     pub fn kill(&self) {
-        let mut child = self.child.lock().expect("no test panicked here");
-        let group = format!("-{}", child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
-        let _ = child.wait();
+        self.signal("-KILL");
+        let _ = self.child.lock().expect("no test panicked here").wait();
+    }
+
+    fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.child.lock().expect("no test panicked here").id());
+        let _ = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
     }
 }
 
 impl Drop for Supervised {
+    /// Lets it tidy up, then ends the whole group.
     fn drop(&mut self) {
-        self.kill();
+        if self.runs() {
+            self.signal("-TERM");
+            wait_for(Duration::from_secs(3), || (!self.runs()).then_some(()));
+            self.kill();
+        }
     }
 }
 
@@ -69,16 +78,33 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("a bound socket has an address").port()
 }
 
+/// The folder of everything that this run writes. Those of runs that have ended are removed.
+pub fn run_folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let runs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("runs");
+        for run in std::fs::read_dir(&runs).into_iter().flatten().filter_map(Result::ok) {
+            let process = run.file_name().to_string_lossy().into_owned();
+            let signal = Command::new("kill").args(["-0", &process]).stderr(Stdio::null()).status();
+            if !signal.is_ok_and(|status| status.success()) {
+                let _ = std::fs::remove_dir_all(run.path());
+            }
+        }
+        let folder = runs.join(std::process::id().to_string());
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        folder
+    });
+    &FOLDER
+}
+
 /// A new folder, removed when dropped unless the test is failing.
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes it in the system's folder for such.
+    /// Makes it in the folder of this run.
     pub fn new(purpose: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("pip-aide-gateway-{purpose}-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = run_folder().join(format!("{purpose}-{count}"));
         std::fs::create_dir_all(&path).expect("a folder can be made");
         Self(path)
     }

@@ -10,4 +10,7 @@ command=$!
     sleep 3
     kill -KILL 0
 ) &
+# The first wait ends at the signal, the second when the command has tidied up.
+trap : TERM
+wait "$command"
 wait "$command"
