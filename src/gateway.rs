@@ -150,10 +150,10 @@ async fn look<L: Ledger>(
     now: UnixMillis,
 ) -> Result<(String, crate::ledger::wire::Standing), Reject> {
     let verified = authenticate(head, settings, now)?;
-    let subject = verified.subject().ledger_name();
+    let subject = verified.subject().to_string();
     let command = Command::Look { subject: subject.clone(), plan: verified.plan().to_owned() };
     match ledger.send(&subject, &command).await.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Standing(standing) => Ok((verified.subject().log_name(), standing)),
+        Outcome::Standing(standing) => Ok((subject, standing)),
         Outcome::UnknownPlan => Err(Reject::Forbidden("The credential's plan does not exist here.")),
         _ => Err(Reject::LedgerUnavailable),
     }

@@ -14,6 +14,8 @@ pub enum Reject {
     MalformedRequest(&'static str),
     /// No credential, or one that does not verify. The cause is for the log only.
     Unauthenticated(Denied),
+    /// Verified, but the machine, token or key is revoked.
+    Revoked,
     /// Verified, but not allowed here; the reason.
     Forbidden(&'static str),
     /// No such route.
@@ -59,6 +61,7 @@ impl Reject {
         let (slug, status, title) = match self {
             Self::MalformedRequest(_) => ("malformed-request", 400, "The request cannot be read"),
             Self::Unauthenticated(_) => ("unauthenticated", 401, "A valid credential is required"),
+            Self::Revoked => ("revoked", 403, "The credential is revoked"),
             Self::Forbidden(_) => ("forbidden", 403, "The credential is not for this"),
             Self::NotFound => ("not-found", 404, "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", 405, "The method is not for this route"),
@@ -82,6 +85,7 @@ impl Reject {
             Self::Unauthenticated(_) => {
                 "Send a client token of this gateway, as a Bearer token or as the password of Basic.".to_owned()
             }
+            Self::Revoked => "Ask the operator, or enrol this machine again.".to_owned(),
             Self::NotFound => "GET /openapi.json lists the routes.".to_owned(),
             Self::MethodNotAllowed(allow) => format!("Use one of: {allow}."),
             Self::BodyTooLarge(most) => format!("The body may be at most {most} bytes."),

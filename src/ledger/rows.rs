@@ -110,8 +110,8 @@ mod tests {
         let mut machine = Machine { tat: u64::MAX - 1, last_record: 1_795_401_599_123, ..Machine::default() };
         machine.account.roll(Day::from_number(20_780));
         machine.account.reserve(NanoUsd::from_nanos(42));
-        let row = machine_row("c:laptop", &machine).unwrap();
-        assert_eq!(row.key, "machine/c:laptop");
+        let row = machine_row("laptop", &machine).unwrap();
+        assert_eq!(row.key, "machine/laptop");
         assert_eq!(
             row.value,
             r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"record":1795401599123}"#
@@ -124,7 +124,7 @@ mod tests {
     fn what_was_reserved_comes_back_as_spent() {
         let mut machine = Machine { tat: 7, in_flight: 1, last_record: 9, ..Machine::default() };
         machine.account.reserve(NanoUsd::from_nanos(42));
-        let row = machine_row("c:laptop", &machine).unwrap();
+        let row = machine_row("laptop", &machine).unwrap();
         let read = read_machine(&row.value).unwrap();
         assert_eq!((read.tat, read.in_flight, read.last_record), (7, 0, 9));
         assert_eq!(read.account.posted(), NanoUsd::from_nanos(42));

@@ -170,22 +170,22 @@ mod tests {
     fn the_wire_forms_do_not_change_unnoticed() {
         let admit = Command::Admit(Admission {
             id: "r1".to_owned(),
-            subject: "c:laptop".to_owned(),
+            subject: "laptop".to_owned(),
             plan: "standard".to_owned(),
             worst: NanoUsd::from_nanos(7),
             lifetime_ms: 30_000,
         });
         let settle = Command::Settle(Settlement {
             id: "r1".to_owned(),
-            subject: "c:laptop".to_owned(),
+            subject: "laptop".to_owned(),
             charge: Charge::Actual(NanoUsd::from_nanos(3)),
         });
         for (command, text) in [
             (
                 admit,
-                r#"{"do":"admit","id":"r1","subject":"c:laptop","plan":"standard","worst":7,"lifetime_ms":30000}"#,
+                r#"{"do":"admit","id":"r1","subject":"laptop","plan":"standard","worst":7,"lifetime_ms":30000}"#,
             ),
-            (settle, r#"{"do":"settle","id":"r1","subject":"c:laptop","charge":{"actual":3}}"#),
+            (settle, r#"{"do":"settle","id":"r1","subject":"laptop","charge":{"actual":3}}"#),
         ] {
             assert_eq!(serde_json::to_string(&command).unwrap(), text);
             assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);

@@ -69,7 +69,7 @@ pub enum RulesMode {
 }
 
 /// Every setting of the contract's section 5.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// `API_BASE`.
     pub api_base: ApiBase,
@@ -257,6 +257,9 @@ impl Reader<'_> {
         );
         let limits = self.limits();
         let anonymous = self.choice("ANONYMOUS", "off", &[("off", false), ("limited", true)]);
+        if anonymous == Some(true) && limits.as_ref().is_some_and(|limits| limits.plan(ANONYMOUS).is_none()) {
+            self.fault("ANONYMOUS", "policies/plans.toml has no plan anonymous");
+        }
         let token_keys = self.keyring("TOKEN_KEYS");
         let operator_keys = self.keyring("OPERATOR_KEYS");
         if let (Some(tokens), Some(operators)) = (&token_keys, &operator_keys)
@@ -373,7 +376,6 @@ impl Reader<'_> {
             "must be HH:MM and Z or an offset, like 00:00Z or 00:00+08:00",
             DayStart::parse,
         );
-        debug_assert!(!whole || plans.contains_key(ANONYMOUS));
         whole.then_some(Limits { plans, service_daily: service_daily?, day: day? })
     }
 

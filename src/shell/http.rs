@@ -28,6 +28,7 @@ pub fn head(request: &Request) -> worker::Result<Head> {
         content_encoding: headers.get("Content-Encoding")?,
         authorization: headers.get("Authorization")?,
         signature: headers.has("Signature")? || headers.has("Signature-Input")?,
+        client_address: headers.get("CF-Connecting-IP")?,
     })
 }
 

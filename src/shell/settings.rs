@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 
 use crate::policy::settings::{Entry, Fault, Settings};
@@ -36,7 +36,7 @@ pub fn faults(env: &Env, settings: &Result<Rc<Settings>, Faults>) -> Vec<Fault> 
 
 /// The environment without its bindings.
 fn environment(env: &Env) -> BTreeMap<String, Entry> {
-    let names = js_sys::Object::keys(env);
+    let names = js_sys::Object::keys(env.unchecked_ref::<js_sys::Object>());
     let entries = names.iter().filter_map(|name| {
         let value = js_sys::Reflect::get(env, &name).ok()?;
         let entry = value.as_string().map_or(Entry::NotText, Entry::Text);

@@ -20,6 +20,8 @@ pub struct Head {
     pub authorization: Option<String>,
     /// Whether `Signature` or `Signature-Input` is present.
     pub signature: bool,
+    /// `CF-Connecting-IP`: the client's address, as the platform saw it.
+    pub client_address: Option<String>,
 }
 
 /// A route of the gateway.

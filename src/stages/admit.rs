@@ -61,7 +61,7 @@ pub async fn admit<L: Ledger>(
 ) -> Result<Admitted, Reject> {
     let context_bytes = context_bound(&submitted, settings);
     let worst = worst_cost(settings, context_bytes, now);
-    let subject = submitted.verified.subject().ledger_name();
+    let subject = submitted.verified.subject().to_string();
     let upstream_ms = u64::try_from(settings.upstream_timeout.as_millis()).unwrap_or(u64::MAX);
     let admission = Admission {
         id: request_id.to_owned(),

@@ -1,7 +1,7 @@
 //! Authenticate: who is calling? From headers alone, without storage, and with one answer for every
 //! way to fail.
 
-use crate::policy::plans::STANDARD;
+use crate::policy::plans::{ANONYMOUS, STANDARD};
 use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::stages::accept::Head;
@@ -9,6 +9,7 @@ use crate::subject::Subject;
 use crate::token::Denied;
 use crate::token::credential::{self, Credential};
 use crate::token::jwt::{self, TokenPolicy};
+use crate::token::network::Network;
 use crate::units::UnixMillis;
 
 /// Proof of who is calling. Only [`authenticate`] makes one.
@@ -26,6 +27,8 @@ pub enum Scheme {
     Bearer,
     /// A client token as the password of Basic.
     Basic,
+    /// Not at all: it is known by its network.
+    Anonymous,
 }
 
 impl Scheme {
@@ -35,6 +38,7 @@ impl Scheme {
         match self {
             Self::Bearer => "bearer",
             Self::Basic => "basic",
+            Self::Anonymous => "anonymous",
         }
     }
 }
@@ -84,6 +88,16 @@ fn verify(head: &Head, settings: &Settings, now: UnixMillis) -> Result<Verified,
                 subject: Subject::Machine(claims.machine),
                 plan: claims.plan.unwrap_or_else(|| STANDARD.to_owned()),
                 scheme: if basic { Scheme::Basic } else { Scheme::Bearer },
+            })
+        }
+        Credential::None if settings.anonymous => {
+            // The platform sets the header itself; without it there is no network to count by.
+            let network = head.client_address.as_deref().map(Network::parse);
+            let network = network.ok_or(Denied::MissingCredential)?.map_err(|_| Denied::MissingCredential)?;
+            Ok(Verified {
+                subject: Subject::Network(network),
+                plan: ANONYMOUS.to_owned(),
+                scheme: Scheme::Anonymous,
             })
         }
         Credential::Signed | Credential::None => Err(Denied::MissingCredential),

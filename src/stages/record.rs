@@ -54,18 +54,17 @@ pub async fn record<L: Ledger, S: LogStore>(
 ) -> Recorded {
     let ticket = &admitted.ticket;
     let verified = &admitted.submitted.verified;
-    let subject = verified.subject().ledger_name();
+    let subject = verified.subject().to_string();
     let settlement =
         Settlement { id: ticket.request_id.clone(), subject: subject.clone(), charge: answered.charge };
     let settlement = ledger.send(&subject, &Command::Settle(settlement)).await.err();
 
-    let machine_id = verified.subject().log_name();
     let timestamp = ticket.record_at.rfc3339();
-    let key = format!("{machine_id}:{timestamp}");
+    let key = format!("{subject}:{timestamp}");
     let reported = admitted.submitted.submission.machine_id.as_deref();
     let record = LogRecord {
         timestamp,
-        machine_id: &machine_id,
+        machine_id: &subject,
         // The client may have put anything there, a secret too.
         reported_machine_id: reported.map(|id| redact::redact(id).as_str().to_owned()),
         request_id: &ticket.request_id,

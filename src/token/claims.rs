@@ -46,17 +46,31 @@ pub fn check_issuer(claims: &Object, expected: &str) -> Result<(), Denied> {
 /// Refuses any audience but `expected`, as a text or as an array of just that one text. A token
 /// that is good for several services could be replayed by each of them against the others.
 pub fn check_audience(claims: &Object, expected: &str) -> Result<(), Denied> {
-    let audience = match claims.get("aud") {
-        None => return Err(Denied::MissingClaim),
-        Some(Json::Text(audience)) => audience,
-        Some(Json::Array(several)) => match several.as_slice() {
-            [Json::Text(audience)] => audience,
-            [Json::Text(_), ..] => return Err(Denied::WrongAudience),
-            _ => return Err(Denied::MistypedClaim),
-        },
-        Some(_) => return Err(Denied::MistypedClaim),
-    };
-    if audience == expected { Ok(()) } else { Err(Denied::WrongAudience) }
+    match audiences(claims)?.as_slice() {
+        [only] if *only == expected => Ok(()),
+        _ => Err(Denied::WrongAudience),
+    }
+}
+
+/// Refuses a token that `expected` is not among the audiences of.
+pub fn check_audience_among(claims: &Object, expected: &str) -> Result<(), Denied> {
+    if audiences(claims)?.contains(&expected) { Ok(()) } else { Err(Denied::WrongAudience) }
+}
+
+/// `aud`: a text or an array of texts (RFC 7519 section 4.1.3).
+fn audiences(claims: &Object) -> Result<Vec<&str>, Denied> {
+    match claims.get("aud") {
+        None => Err(Denied::MissingClaim),
+        Some(Json::Text(audience)) => Ok(vec![audience]),
+        Some(Json::Array(several)) => several
+            .iter()
+            .map(|audience| match audience {
+                Json::Text(audience) => Ok(audience.as_str()),
+                _ => Err(Denied::MistypedClaim),
+            })
+            .collect(),
+        Some(_) => Err(Denied::MistypedClaim),
+    }
 }
 
 /// `jti`: 1 to 128 visible ASCII characters, so that it can be listed, logged and revoked.

@@ -31,6 +31,8 @@ macro_rules! causes {
 causes! {
     /// A header or token is longer than any honest one.
     TooLarge = "too_large",
+    /// There is none.
+    MissingCredential = "missing_credential",
     /// Two credentials at once, or one header twice: which of them counts would be a guess.
     SeveralCredentials = "several_credentials",
     /// The `Authorization` scheme is neither `Bearer` nor `Basic`.
@@ -77,6 +79,26 @@ causes! {
     IssuedInFuture = "issued_in_future",
     /// The token lives longer than the settings allow, or not at all.
     BadLifetime = "bad_lifetime",
+    /// `Signature` and `Signature-Input` do not fit their form or each other.
+    MalformedSignature = "malformed_signature",
+    /// The signature does not cover the method, the whole target or the body.
+    UncoveredComponent = "uncovered_component",
+    /// A covered component is absent from the request.
+    MissingComponent = "missing_component",
+    /// A covered component is none that is verified here.
+    UnsupportedComponent = "unsupported_component",
+    /// `created` is absent or too far from now.
+    StaleSignature = "stale_signature",
+    /// The nonce is absent, empty or too long.
+    BadNonce = "bad_nonce",
+    /// `Content-Digest` is malformed or names no algorithm that counts.
+    MalformedDigest = "malformed_digest",
+    /// The body is not the one that was signed.
+    DigestMismatch = "digest_mismatch",
+    /// The enrolment challenge is not ours, was altered, or was issued to another network.
+    BadChallenge = "bad_challenge",
+    /// The solution is no short decimal, or does not meet the difficulty.
+    BadSolution = "bad_solution",
 }
 
 impl fmt::Display for Denied {

@@ -40,7 +40,8 @@ pub struct TokenPolicy<'a> {
 }
 
 impl TokenPolicy<'_> {
-    fn longest_life(&self) -> Duration {
+    /// The same as a span.
+    pub(super) fn longest_life(&self) -> Duration {
         Duration::from_secs(self.ttl_days.saturating_mul(SECONDS_PER_DAY))
     }
 }
@@ -49,6 +50,13 @@ impl TokenPolicy<'_> {
 #[must_use]
 pub fn operator_audience(audience: &str) -> String {
     format!("{audience}/operator")
+}
+
+/// Whether a token claims to be one of ours, by its `alg`: only to choose who is to verify it. Each
+/// verifier then holds to its own keys' algorithms, so a lie gains nothing.
+#[must_use]
+pub fn claims_to_be_ours(token: &str) -> bool {
+    Compact::read(token).is_ok_and(|compact| compact.header_text("alg") == Some(ALGORITHM))
 }
 
 /// What a verified token says.

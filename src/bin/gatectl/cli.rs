@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{keys, token};
+use crate::{keys, sign, token};
 
 /// Runs the gateway's keys and tokens from a terminal.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     /// Make a client's or an operator's token, or look into one
     #[command(subcommand)]
     Token(token::Command),
+    /// Print a curl line with a signed request
+    Sign(sign::Command),
 }
 
 /// Reads the command line, does what it says, prints the answer.
@@ -34,6 +36,7 @@ pub fn run() -> ExitCode {
     let result = match arguments.command {
         Command::Keys(command) => keys::run(command),
         Command::Token(command) => token::run(command),
+        Command::Sign(command) => sign::run(&command),
     };
     match result {
         Ok(answer) => Answer::print(&answer, arguments.json),

@@ -22,6 +22,8 @@ mod output;
 #[cfg(not(target_arch = "wasm32"))]
 mod settings;
 #[cfg(not(target_arch = "wasm32"))]
+mod sign;
+#[cfg(not(target_arch = "wasm32"))]
 mod token;
 
 #[cfg(not(target_arch = "wasm32"))]

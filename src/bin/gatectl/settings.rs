@@ -1,10 +1,32 @@
 //! Where secrets and settings come from: a file of `NAME=value` lines, or the environment.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pip_aide_gateway::token::keys::Keyring;
 
 use crate::output::Failure;
+
+/// A ring of keys, by its setting.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+pub enum Ring {
+    /// Clients' keys
+    #[default]
+    #[value(name = "TOKEN_KEYS")]
+    TokenKeys,
+    /// Operators' keys
+    #[value(name = "OPERATOR_KEYS")]
+    OperatorKeys,
+}
+
+impl Ring {
+    /// The setting's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TokenKeys => "TOKEN_KEYS",
+            Self::OperatorKeys => "OPERATOR_KEYS",
+        }
+    }
+}
 
 /// The options of every command that needs a ring.
 #[derive(clap::Args)]
@@ -27,11 +49,19 @@ impl KeySource {
             .map_err(|()| Failure::new(format!("{name} stands twice in {}: remove one line", path.display())))
     }
 
-    /// The ring of that name.
-    pub fn keyring(&self, name: &str) -> Result<Keyring, Failure> {
-        let text = self.find(name)?.ok_or_else(|| Failure::new(self.what_to_do(name)))?;
-        Keyring::parse(&text)
-            .map_err(|error| Failure::new(format!("{name} in {}: {error}", place(self.keys_file.as_deref()))))
+    /// The text of a ring, which must be set.
+    pub fn require(&self, ring: Ring) -> Result<String, Failure> {
+        self.find(ring.name())?.ok_or_else(|| Failure::new(self.what_to_do(ring.name())))
+    }
+
+    /// The ring that a text is.
+    pub fn read_ring(&self, ring: Ring, text: &str) -> Result<Keyring, Failure> {
+        Keyring::parse(text).map_err(|error| Failure::new(format!("{}: {error}", ring.name())))
+    }
+
+    /// A ring, which must be set.
+    pub fn keyring(&self, ring: Ring) -> Result<Keyring, Failure> {
+        self.read_ring(ring, &self.require(ring)?)
     }
 
     fn what_to_do(&self, name: &str) -> String {
@@ -46,10 +76,6 @@ impl KeySource {
             ),
         }
     }
-}
-
-fn place(file: Option<&Path>) -> String {
-    file.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string())
 }
 
 /// The value of the line `NAME=value`, in quotes or not; an error when there are two such lines.

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use pip_aide_gateway::token::jwt::{self, Minted, NewToken, TokenPolicy, operator_audience};
-use pip_aide_gateway::token::keys::Keyring;
 use pip_aide_gateway::token::machine_id::MachineId;
 use pip_aide_gateway::units::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::edge;
 use crate::output::{Answer, Failure};
-use crate::settings::KeySource;
+use crate::settings::{KeySource, Ring};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -61,7 +60,8 @@ pub struct Expected {
     ttl_days: u64,
 }
 
-fn read_machine(text: &str) -> Result<MachineId, String> {
+/// Reads a machine's id from the command line.
+pub fn read_machine(text: &str) -> Result<MachineId, String> {
     MachineId::parse(text).map_err(|error| error.to_string())
 }
 
@@ -71,7 +71,7 @@ pub fn run(command: Command) -> Result<Answer, Failure> {
         Command::Mint { machine, plan, days, operator, expected, source } => {
             let audience =
                 if operator { operator_audience(&expected.audience) } else { expected.audience.clone() };
-            let keyring = source.keyring(ring_name(operator))?;
+            let keyring = source.keyring(ring(operator))?;
             let policy = policy(&expected, &audience);
             let life = Duration::from_secs(days.unwrap_or(expected.ttl_days).saturating_mul(SECONDS_PER_DAY));
             let new = NewToken { machine: &machine, plan: plan.as_deref(), life, random: edge::random()? };
@@ -89,8 +89,8 @@ pub fn run(command: Command) -> Result<Answer, Failure> {
     }
 }
 
-const fn ring_name(operator: bool) -> &'static str {
-    if operator { "OPERATOR_KEYS" } else { "TOKEN_KEYS" }
+const fn ring(operator: bool) -> Ring {
+    if operator { Ring::OperatorKeys } else { Ring::TokenKeys }
 }
 
 fn policy<'a>(expected: &'a Expected, audience: &'a str) -> TokenPolicy<'a> {
@@ -120,9 +120,9 @@ fn inspect(token: &str, expected: &Expected, source: &KeySource, now: UnixMillis
     let peek = jwt::peek(token).map_err(|denied| Failure::new(format!("not a token: {denied}")))?;
     let mut verdicts = Vec::new();
     for operator in [false, true] {
-        let name = ring_name(operator);
-        let Some(text) = source.find(name)? else { continue };
-        let keyring = Keyring::parse(&text).map_err(|error| Failure::new(format!("{name}: {error}")))?;
+        let ring = ring(operator);
+        let Some(text) = source.find(ring.name())? else { continue };
+        let keyring = source.read_ring(ring, &text)?;
         let audience =
             if operator { operator_audience(&expected.audience) } else { expected.audience.clone() };
         let kind = if operator { "operator" } else { "client" };

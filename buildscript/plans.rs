@@ -1,0 +1,142 @@
+//! `policies/plans.toml` to the table of plans. The values stay texts: the same parser reads them that
+//! reads the settings which replace them. Here only their form is checked, so that a mistake stops
+//! the build and not the service.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    plan: BTreeMap<String, Plan>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    rate: String,
+    burst: String,
+    daily_usd: String,
+    concurrency: String,
+    total_daily_usd: Option<String>,
+}
+
+/// The Rust table, or what is wrong with the file.
+pub fn compile(policies: &Path) -> Result<String, String> {
+    let path = policies.join("plans.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    render(&text).map_err(|reason| format!("{}: {reason}", path.display()))
+}
+
+fn render(text: &str) -> Result<String, String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    if !file.plan.contains_key("anonymous") {
+        return Err("there is no plan \"anonymous\"".to_owned());
+    }
+    let mut entries = String::new();
+    for (name, plan) in &file.plan {
+        check(name, plan).map_err(|reason| format!("plan {name:?}: {reason}"))?;
+        let Plan { rate, burst, daily_usd, concurrency, total_daily_usd } = plan;
+        entries.push_str(&format!(
+            "crate::policy::plans::PlanDefault {{ name: {name:?}, rate: {rate:?}, burst: {burst:?}, \
+             daily_usd: {daily_usd:?}, concurrency: {concurrency:?}, total_daily_usd: {total_daily_usd:?} }},\n"
+        ));
+    }
+    Ok(format!(
+        "/// The plans besides `standard`, in the order of their names.\n\
+         pub static PLANS: &[crate::policy::plans::PlanDefault] = &[\n{entries}];\n"
+    ))
+}
+
+fn check(name: &str, plan: &Plan) -> Result<(), String> {
+    if name == "standard" {
+        return Err("its values are the MACHINE_* settings".to_owned());
+    }
+    // The name is part of the settings' names, in capitals.
+    let is_word = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if !is_word || name.len() > 32 {
+        return Err("a name is up to 32 small letters and digits, a letter first".to_owned());
+    }
+    check_rate(&plan.rate)?;
+    check_count("burst", &plan.burst)?;
+    check_count("concurrency", &plan.concurrency)?;
+    check_dollars("daily_usd", &plan.daily_usd)?;
+    plan.total_daily_usd.as_deref().map_or(Ok(()), |total| check_dollars("total_daily_usd", total))
+}
+
+fn check_rate(rate: &str) -> Result<(), String> {
+    match rate.split_once('/') {
+        Some((count, "second" | "minute" | "hour" | "day")) if is_count(count) => Ok(()),
+        _ => Err(format!("rate {rate:?} is not N/second, N/minute, N/hour or N/day")),
+    }
+}
+
+fn check_count(what: &str, text: &str) -> Result<(), String> {
+    if is_count(text) { Ok(()) } else { Err(format!("{what} {text:?} is not a whole number from 1")) }
+}
+
+fn check_dollars(what: &str, text: &str) -> Result<(), String> {
+    let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = [whole, places].iter().all(|part| is_digits(part)) && places.len() <= 9;
+    if is_number && whole.len() <= 9 {
+        Ok(())
+    } else {
+        Err(format!("{what} {text:?} is not dollars such as 0.25, with at most nine decimal places"))
+    }
+}
+
+fn is_count(text: &str) -> bool {
+    is_digits(text) && text.len() <= 9 && !text.starts_with('0')
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str =
+        "[plan.anonymous]\nrate = \"2/minute\"\nburst = \"2\"\ndaily_usd = \"0.01\"\nconcurrency = \"1\"\n";
+
+    #[test]
+    fn plans_become_table_entries() {
+        let code = render(&format!("{PLAN}total_daily_usd = \"0.25\"\n")).unwrap();
+        assert!(code.contains(
+            "crate::policy::plans::PlanDefault { name: \"anonymous\", rate: \"2/minute\", burst: \"2\", \
+             daily_usd: \"0.01\", concurrency: \"1\", total_daily_usd: Some(\"0.25\") }"
+        ));
+        assert!(render(PLAN).unwrap().contains("total_daily_usd: None"));
+    }
+
+    #[test]
+    fn a_wrong_plan_is_refused() {
+        for (from, to, reason) in [
+            ("2/minute", "2/week", "N/second"),
+            ("2/minute", "0/minute", "N/second"),
+            ("2/minute", "2 / minute", "N/second"),
+            ("2/minute", "-2/minute", "N/second"),
+            ("burst = \"2\"", "burst = \"0\"", "whole number"),
+            ("burst = \"2\"", "burst = 2", "invalid type"),
+            ("0.01", "0.0000000001", "nine decimal"),
+            ("0.01", "$1", "dollars"),
+            ("0.01", "1e3", "dollars"),
+            ("0.01", "1.", "dollars"),
+            ("concurrency = \"1\"", "concurency = \"1\"", "unknown field"),
+            ("plan.anonymous", "plan.trusted", "no plan \"anonymous\""),
+        ] {
+            let error = render(&PLAN.replace(from, to)).unwrap_err();
+            assert!(error.contains(reason), "{from} -> {to}: {error}");
+        }
+        for (name, reason) in
+            [("standard", "MACHINE_"), ("Trusted", "small letters"), ("a_b", "small letters")]
+        {
+            let error = render(&format!("{PLAN}{}", PLAN.replace("anonymous", name))).unwrap_err();
+            assert!(error.contains(reason), "{name}: {error}");
+        }
+    }
+}
