@@ -14,7 +14,7 @@ use crate::support::faulty::Faulty;
 use crate::support::gateway::{Gateway, Settings, request_body};
 use crate::support::logs::{records, wait_for_record};
 use crate::support::random_word;
-use crate::support::raw::{self, Then};
+use crate::support::raw::Then;
 
 const MIB: usize = 1 << 20;
 
@@ -187,8 +187,7 @@ fn a_body_over_the_limit_is_refused_however_it_is_sent() {
         ),
     ];
     for (name, bytes) in cases {
-        GATEWAY.note_use();
-        let reply = raw::exchange(GATEWAY.port(), &bytes, Then::Wait);
+        let reply = GATEWAY.send_raw(&bytes, Then::Wait);
         let reply = reply.unwrap_or_else(|| panic!("{name}: no answer"));
         reply.assert_common_headers();
         reply.assert_problem(413, "body-too-large");
@@ -205,12 +204,7 @@ fn a_content_length_that_lies_helps_nobody() {
     let body = request_body("refused");
     let send = |length: usize, body: &[u8]| {
         let length = format!("Content-Length: {length}");
-        GATEWAY.note_use();
-        raw::exchange(
-            GATEWAY.port(),
-            &raw_request("/v1/analyze", &[&authorization, &length], body),
-            Then::Close,
-        )
+        GATEWAY.send_raw(&raw_request("/v1/analyze", &[&authorization, &length], body), Then::Close)
     };
     // More announced than sent: the body never ends, so there may be nobody left to answer, or only
     // the server before the gateway, which has no id for it.
@@ -231,7 +225,7 @@ fn a_content_length_that_lies_helps_nobody() {
     // What no HTTP server takes, the gateway need not answer, but it must not pass on.
     for length in ["Content-Length: -1", "Content-Length: 1, 2", "Content-Length: 99999999999999999999"] {
         let bytes = raw_request("/v1/analyze", &[&authorization, length], &body);
-        if let Some(reply) = raw::exchange(GATEWAY.port(), &bytes, Then::Close) {
+        if let Some(reply) = GATEWAY.send_raw(&bytes, Then::Close) {
             assert!(reply.status >= 400, "{length}: {reply:?}");
         }
     }
@@ -396,7 +390,7 @@ fn whatever_does_not_verify_looks_the_same() {
         for (name, headers) in [("twice", [&good, &good]), ("good, then bad", [&good, &bad])] {
             let length = format!("Content-Length: {}", body.len());
             let bytes = raw_request(path, &[headers[0], headers[1], &length], &body);
-            let reply = raw::exchange(GATEWAY.port(), &bytes, Then::Wait).expect("an answer");
+            let reply = GATEWAY.send_raw(&bytes, Then::Wait).expect("an answer");
             reply.assert_common_headers();
             check(name, reply);
         }

@@ -9,15 +9,10 @@ use crate::support::client::Reply;
 use crate::support::credentials::{bearer, unix_seconds};
 use crate::support::faulty::{Asked, Fault, Faulty};
 use crate::support::gateway::{Gateway, Settings, nano_usd, request_body, usd};
-use crate::support::{random_word, wait_for};
+use crate::support::{prices, random_word, wait_for};
 
 const REQUESTS: usize = 64;
 const HALF_A_DAY: u64 = 43_200;
-
-/// What the model's operator asks for a token at the cheapest hour, in nano-dollars: the bill that
-/// it would send is at least this.
-const INPUT_NANO_USD: u64 = 280;
-const OUTPUT_NANO_USD: u64 = 420;
 
 /// A context of always the same length, so that all reservations are alike.
 fn context(word: &str) -> String {
@@ -26,10 +21,7 @@ fn context(word: &str) -> String {
 
 /// What the model would bill at least for all that it was asked.
 fn bill(asked: &[Asked]) -> u64 {
-    asked
-        .iter()
-        .map(|asked| asked.prompt_tokens * INPUT_NANO_USD + asked.completion_tokens * OUTPUT_NANO_USD)
-        .sum()
+    asked.iter().map(|asked| prices::bill(asked.prompt_tokens, asked.completion_tokens)).sum()
 }
 
 /// What one request for [`context`] reserves: what is charged when the model tells no usage.

@@ -8,7 +8,7 @@ use crate::support::client::Reply;
 use crate::support::faulty::{Fault, Faulty, INNER_ERROR};
 use crate::support::gateway::{Gateway, Settings, nano_usd};
 use crate::support::logs::wait_for_record;
-use crate::support::{random_word, wait_for};
+use crate::support::{prices, random_word, wait_for};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -104,8 +104,8 @@ fn a_good_answer_costs_what_it_used() {
 #[test]
 fn an_answer_without_usage_costs_all_that_was_reserved() {
     let asked = MODEL.asked_with(&ask(Fault::NoUsage, "/v1/analyze").word);
-    // The cheapest hour's price of deepseek-chat, a token a byte.
-    let bill: u64 = asked.iter().map(|asked| asked.prompt_tokens * 280 + asked.completion_tokens * 420).sum();
+    let bill: u64 =
+        asked.iter().map(|asked| prices::bill(asked.prompt_tokens, asked.completion_tokens)).sum();
     assert!(reservation() >= bill, "{} is charged, but it may have cost {bill}", reservation());
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::client::Reply;
 use super::credentials::{Key, bearer};
 use super::process::{Folder, Supervised, free_port};
+use super::raw::{self, Then};
 use super::{project, random_word, wait_for};
 
 /// Starts of the Worker that go on at once: each takes a core for some seconds.
@@ -220,6 +221,13 @@ impl Gateway {
             }
         }
         panic!("{method} {path} is lost between Wrangler and the Worker again and again");
+    }
+
+    /// Sends a request byte for byte. There may be nobody to answer it.
+    pub fn send_raw(&self, bytes: &[u8], then: Then) -> Option<Reply> {
+        self.note_use();
+        let replies = std::iter::repeat_with(|| raw::exchange(self.port(), bytes, then)).take(5);
+        replies.map_while(|reply| reply).find(|reply| !is_lost_by_the_proxy(reply))
     }
 
     /// Posts JSON with an `Authorization` header.

@@ -7,6 +7,7 @@ pub mod faulty;
 pub mod gateway;
 pub mod logs;
 pub mod node;
+pub mod prices;
 pub mod process;
 pub mod raw;
 
