@@ -3,15 +3,23 @@
 
 use std::path::{Path, PathBuf};
 
+mod commands;
+mod packages;
 mod plans;
 mod prices;
+mod redaction;
+mod rules;
 
 fn main() {
     println!("cargo::rerun-if-changed=policies");
     println!("cargo::rerun-if-changed=buildscript");
     let policies = Path::new("policies");
+    emit("commands.rs", commands::compile(policies));
+    emit("packages.rs", packages::compile(policies));
     emit("plans.rs", plans::compile(policies));
     emit("prices.rs", prices::compile(policies));
+    emit("redaction.rs", redaction::compile(policies));
+    emit("rules.rs", rules::compile(policies));
 }
 
 /// Writes a table where the crate includes it from, or stops the build with the reason.

@@ -94,6 +94,7 @@ struct Book {
     service: HashMap<UnixMillis, u64>,
     plans: HashMap<(UnixMillis, String), u64>,
     machines: HashMap<(UnixMillis, String), u64>,
+    /// By the ledger's clock, in milliseconds.
     admissions: HashMap<String, Vec<u64>>,
 }
 
@@ -110,13 +111,12 @@ fn run(seed: u64) {
     let mut object = Object { limits: limits.clone(), stored: BTreeMap::new(), shard: None };
     let mut book = Book::default();
     let mut calls: Vec<Call> = Vec::new();
-    let (mut true_ms, mut crashes, mut latest_seen) = (START_MS, 0_u64, 0);
+    let (mut true_ms, mut crashes) = (START_MS, 0_u64);
     for step in 0..STEPS {
         let longest_pause_ms = if random.chance(10) { 20_000 } else { 400 };
         true_ms += random.below(longest_pause_ms);
         // A clock that sometimes steps back, by up to two seconds.
         let now = UnixMillis::from_millis(true_ms - if random.chance(10) { random.below(2_000) } else { 0 });
-        latest_seen = latest_seen.max(now.millis());
         if random.chance(2) {
             object.shard = None;
             crashes += 1;
@@ -149,7 +149,7 @@ fn run(seed: u64) {
             }
             // The answer may be lost on its way: then nothing is sent upstream.
             if let Some(Outcome::Admitted { budget, standing, .. }) = outcome.filter(|_| !random.chance(5)) {
-                book.admissions.entry(subject.clone()).or_default().push(latest_seen);
+                book.admissions.entry(subject.clone()).or_default().push(standing.now.millis());
                 assert!(standing.in_flight <= standing.concurrency, "seed {seed}: too many in flight");
                 let sent = budget == Budget::Reserved;
                 let bill = if sent { random.below(worst + 1) } else { 0 };

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::completion::{self, Proposal, Usage};
+use crate::analysis::completion::{self, Usage};
+use crate::analysis::proposal::Proposal;
 use crate::analysis::facts::{self, Facts};
 use crate::analysis::prompt::{self, Message};
 use crate::analysis::redact::{self, Redacted};

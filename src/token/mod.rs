@@ -3,7 +3,7 @@
 //!
 //! [`credential`] finds which credential a request carries. [`jwt`] verifies a client's or an
 //! operator's token and [`signed`] a signed request, both with a ring of [`keys`]; [`foreign`] an
-//! identity provider's token with its [`jwks`]. [`enrol`] lets a machine earn credentials,
+//! identity provider's token with its [`jwks`], which a [`key_cache`] holds. [`enrol`] lets a machine earn credentials,
 //! [`network`] is all that is known of one that has none. Every refusal is a [`Denied`], which is
 //! for the log: the client is told the same thing whatever the cause.
 
@@ -18,6 +18,7 @@ pub mod foreign;
 mod hkdf;
 pub mod jwks;
 pub mod jwt;
+pub mod key_cache;
 pub mod keys;
 mod mac;
 pub mod machine_id;
@@ -26,5 +27,6 @@ mod signature_base;
 pub mod signed;
 mod strict_json;
 mod structured;
+mod subkey;
 
 pub use denied::Denied;

@@ -209,6 +209,12 @@ fn moment(seconds: i64) -> Result<UnixMillis, Denied> {
     u64::try_from(seconds).map(UnixMillis::from_seconds).map_err(|_| Denied::MalformedSignature)
 }
 
+/// The `keyid` of a machine's signing secret: what [`Purpose::RequestSigning`] derives from that key.
+#[must_use]
+pub fn keyid(kid: &str, machine: &MachineId) -> String {
+    format!("{kid}:{machine}")
+}
+
 /// The headers that sign a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureHeaders {
@@ -245,10 +251,10 @@ pub fn sign<H>(
     let names: Vec<String> = components.iter().map(|name| format!("\"{name}\"")).collect();
     let key = keyring.signing();
     let parameters = format!(
-        "({});created={};keyid=\"{}:{machine}\";alg=\"{ALGORITHM}\";nonce=\"{nonce}\"",
+        "({});created={};keyid=\"{}\";alg=\"{ALGORITHM}\";nonce=\"{nonce}\"",
         names.join(" "),
         now.seconds(),
-        key.kid(),
+        keyid(key.kid(), machine),
     );
     let message = Message {
         header: |name: &str| content_digest.clone().filter(|_| name == CONTENT_DIGEST),

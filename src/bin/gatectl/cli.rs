@@ -32,7 +32,10 @@ enum Command {
 
 /// Reads the command line, does what it says, prints the answer.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let result = match arguments.command {
         Command::Keys(command) => keys::run(command),
         Command::Token(command) => token::run(command),
@@ -42,4 +45,15 @@ pub fn run() -> ExitCode {
         Ok(answer) => Answer::print(&answer, arguments.json),
         Err(failure) => Failure::print(&failure, arguments.json),
     }
+}
+
+/// What a command line that cannot be read gets: help or version as text, a mistake as JSON where
+/// JSON was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
+        return Failure::new(error.render().to_string().trim()).print(true);
+    }
+    // Nobody is left to be told that nobody reads.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

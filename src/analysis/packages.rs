@@ -1,0 +1,207 @@
+//! What is known about package names without asking an index: which are well known, which package
+//! provides a module, what comes with Python. The tables are `policies/packages.txt`,
+//! `policies/rules/imports.toml` and `policies/rules/names.toml`, checked when the crate is built.
+
+include!(concat!(env!("OUT_DIR"), "/packages.rs"));
+
+/// `name` as an index compares it (PEP 503): lower case, runs of `-`, `_` and `.` as one `-`.
+#[must_use]
+pub fn normalised(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        let c = if matches!(c, '-' | '_' | '.') { '-' } else { c.to_ascii_lowercase() };
+        if c != '-' || !out.ends_with('-') {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether `name` is one of the packages of `policies/packages.txt`.
+#[must_use]
+pub fn is_well_known(name: &str) -> bool {
+    let name = normalised(name);
+    WELL_KNOWN.binary_search_by(|(other, _)| (*other).cmp(name.as_str())).is_ok()
+}
+
+/// The package that provides `module`, where it bears another name: by the longest dotted
+/// beginning that is known (`google.cloud.storage.blob` by `google.cloud.storage`).
+#[must_use]
+pub fn provider_of(module: &str) -> Option<&'static str> {
+    let lower = module.to_ascii_lowercase().replace('-', "_");
+    let mut rest = lower.as_str();
+    loop {
+        if let Ok(at) = IMPORTS.binary_search_by(|(other, _)| (*other).cmp(rest)) {
+            return IMPORTS.get(at).map(|(_, package)| *package);
+        }
+        rest = rest.rsplit_once('.')?.0;
+    }
+}
+
+/// The package to install for a module that an import did not find: by the table, else the
+/// package of the same name if that is well known. Never a guess: the log's writer picks the name.
+#[must_use]
+pub fn package_for_import(module: &str) -> Option<String> {
+    if let Some(package) = provider_of(module) {
+        return Some(package.to_owned());
+    }
+    let first = module.split('.').next().unwrap_or(module);
+    is_well_known(first).then(|| if first == "Cython" { first.to_owned() } else { normalised(first) })
+}
+
+/// Whether `name` is a module of Python's standard library (also of Python 2's).
+#[must_use]
+pub fn is_standard_library(name: &str) -> bool {
+    let same = |other: &&str| other.eq_ignore_ascii_case(name);
+    STANDARD_LIBRARY.iter().any(same)
+}
+
+/// The first Python, as (major, minor), that no longer has the standard module `name`.
+#[must_use]
+pub fn removed_in(name: &str) -> Option<(u32, u32)> {
+    REMOVED_MODULES.iter().find(|(other, _)| *other == name).map(|(_, version)| *version)
+}
+
+/// Whether even the newest version of `name` has to be compiled on most machines.
+#[must_use]
+pub fn is_source_only(name: &str) -> bool {
+    let name = normalised(name);
+    SOURCE_ONLY.iter().any(|other| *other == name)
+}
+
+/// The package that took the place of `name`.
+#[must_use]
+pub fn replacement_of(name: &str) -> Option<&'static str> {
+    let name = normalised(name);
+    REPLACED.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
+}
+
+/// A well-known name that a misspelt one may have meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near {
+    /// The well-known name, normalised.
+    pub name: &'static str,
+    /// Letters added, left out, changed or swapped with their neighbour.
+    pub edits: u8,
+}
+
+/// The well-known name nearest to `name`, at most 1 edit away (2 from nine letters on), the most
+/// downloaded of equally near ones. Names of four letters or fewer are near too many others.
+#[must_use]
+pub fn nearest(name: &str) -> Option<Near> {
+    let name = normalised(name);
+    let most: u8 = match name.len() {
+        0..=4 => return None,
+        5..=8 => 1,
+        9..=64 => 2,
+        _ => return None,
+    };
+    let letters = name.as_bytes();
+    let mut best: Option<(u8, u16, &'static str)> = None;
+    for (other, rank) in WELL_KNOWN {
+        if other.len().abs_diff(name.len()) > usize::from(most) {
+            continue;
+        }
+        let Some(edits) = edits_within(letters, other.as_bytes(), most) else { continue };
+        if best.is_none_or(|(fewest, first, _)| (edits, *rank) < (fewest, first)) {
+            best = Some((edits, *rank, other));
+        }
+    }
+    best.filter(|(edits, ..)| *edits > 0).map(|(edits, _, name)| Near { name, edits })
+}
+
+/// The optimal string alignment distance of `a` and `b`, or `None` past `most`. Both are at most a
+/// few dozen bytes, so the plain table of three rows will do.
+fn edits_within(a: &[u8], b: &[u8], most: u8) -> Option<u8> {
+    let mut before: Vec<u8> = Vec::new();
+    let mut last: Vec<u8> = (0..=u8::try_from(b.len()).ok()?).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = Vec::with_capacity(last.len());
+        row.push(u8::try_from(i).ok()?.saturating_add(1));
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[u8], j: usize| row.get(j).copied().unwrap_or(u8::MAX);
+            let changed = at(&last, j).saturating_add(u8::from(x != y));
+            let left_out = at(&last, j.saturating_add(1)).saturating_add(1);
+            let added = at(&row, j).saturating_add(1);
+            let mut edits = changed.min(left_out).min(added);
+            let swapped = i > 0
+                && j > 0
+                && a.get(i.saturating_sub(1)) == Some(y)
+                && b.get(j.saturating_sub(1)) == Some(x);
+            if swapped {
+                edits = edits.min(at(&before, j.saturating_sub(1)).saturating_add(1));
+            }
+            row.push(edits);
+        }
+        if row.iter().all(|edits| *edits > most) {
+            return None;
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().filter(|edits| *edits <= most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_are_found_by_their_package() {
+        for (module, package) in [
+            ("cv2", "opencv-python"),
+            ("sklearn.linear_model", "scikit-learn"),
+            ("PIL", "Pillow"),
+            ("google.cloud.storage.blob", "google-cloud-storage"),
+            ("numpy", "numpy"),
+            ("Cython", "Cython"),
+            ("skbuild", "scikit-build"),
+        ] {
+            assert_eq!(package_for_import(module).as_deref(), Some(package), "{module}");
+        }
+        for unknown in ["acme_wheel_shim", "vision_ext", "", ".", "numpyy"] {
+            assert_eq!(package_for_import(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn there_are_three_hundred_modules_with_another_name() {
+        let differ = IMPORTS.iter().filter(|(module, package)| normalised(module) != normalised(package));
+        assert!(differ.count() >= 300);
+        assert!(WELL_KNOWN.len() >= 3_000);
+    }
+
+    #[test]
+    fn tables_are_sorted_for_the_search() {
+        assert!(WELL_KNOWN.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(IMPORTS.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn misspelt_names_find_the_nearest() {
+        for (wrong, right) in [
+            ("djangorestframwork", "djangorestframework"),
+            ("reqeusts", "requests"),
+            ("numpyy", "numpy"),
+            ("pandsa", "pandas"),
+            ("matplotlb", "matplotlib"),
+            ("beautifullsoup4", "beautifulsoup4"),
+        ] {
+            assert_eq!(nearest(wrong).map(|near| near.name), Some(right), "{wrong}");
+        }
+        for name in ["numpy", "nmpy", "acme-billing", "q", "zzzzzzzzzzzz"] {
+            assert_eq!(nearest(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        for (a, b, edits) in [
+            ("abc", "abc", Some(0)),
+            ("abc", "acb", Some(1)),
+            ("abcd", "abxy", Some(2)),
+            ("abc", "xyz", None),
+        ] {
+            assert_eq!(edits_within(a.as_bytes(), b.as_bytes(), 2), edits, "{a} {b}");
+        }
+    }
+}

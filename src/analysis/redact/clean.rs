@@ -1,0 +1,124 @@
+//! Takes out what a terminal acts on and a reader does not see: control characters, escape
+//! sequences (ECMA-48), and the characters that reorder or hide text (Unicode's `Bidi_Control`,
+//! `Default_Ignorable_Code_Point` and tag characters).
+
+/// `raw` as plain lines: `\n` between them, no control but tab, nothing invisible.
+///
+/// Idempotent, since nothing that is taken out can be put together from what stays: an escape
+/// character never stays.
+pub(super) fn clean(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut chars = raw.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            // A progress bar redraws its line after a bare carriage return: keep each as a line.
+            '\r' => {
+                if chars.peek() == Some(&'\n') {
+                    chars.next();
+                }
+                out.push('\n');
+            }
+            '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
+            '\u{1b}' => skip_escape(&mut chars),
+            '\u{9b}' => skip_control_sequence(&mut chars),
+            c if is_hidden(c) => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+/// What follows an escape character: a control sequence, a string up to its terminator, or two
+/// characters. Never past the end of the line, so that an unfinished one hides no more than that.
+fn skip_escape(chars: &mut Chars<'_>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            skip_control_sequence(chars);
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            while let Some(&c) = chars.peek() {
+                if c == '\n' || c == '\r' {
+                    return;
+                }
+                chars.next();
+                if c == '\u{7}' || c == '\u{9c}' {
+                    return;
+                }
+                if c == '\u{1b}' {
+                    if chars.peek() == Some(&'\\') {
+                        chars.next();
+                    }
+                    return;
+                }
+            }
+        }
+        Some(' '..='/') => {
+            while chars.next_if(|c| matches!(c, ' '..='/')).is_some() {}
+            chars.next_if(|c| matches!(c, '0'..='~'));
+        }
+        Some('0'..='~') => {
+            chars.next();
+        }
+        _ => {}
+    }
+}
+
+/// ECMA-48, 5.4: parameter bytes, intermediate bytes, one final byte.
+fn skip_control_sequence(chars: &mut Chars<'_>) {
+    while chars.next_if(|c| matches!(c, '0'..='?')).is_some() {}
+    while chars.next_if(|c| matches!(c, ' '..='/')).is_some() {}
+    chars.next_if(|c| matches!(c, '@'..='~'));
+}
+
+/// Whether a reader does not see `c`, or sees other characters out of order because of it.
+pub(in crate::analysis) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_that_a_terminal_acts_on_are_gone() {
+        for (raw, plain) in [
+            ("\u{1b}[31mERROR\u{1b}[0m", "ERROR"),
+            ("\u{1b}[2K\u{1b}[?25hdone", "done"),
+            ("\u{1b}]8;;file:///x\u{7}link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{1b}]0;never closed\nnext", "\nnext"),
+            ("\u{1b}Pq#0\u{1b}\\x", "x"),
+            ("\u{1b}(Bx", "x"),
+            ("\u{1b}", ""),
+            ("\u{9b}31mred", "red"),
+            ("a\u{8}\u{0}b\u{7f}", "ab"),
+            ("10%\r20%\r\n", "10%\n20%\n"),
+        ] {
+            assert_eq!(clean(raw), plain, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn text_that_hides_or_reorders_is_gone() {
+        assert_eq!(clean("num\u{200b}py\u{202e}x\u{2066}y\u{feff}\u{e0041}"), "numpyxy");
+        assert_eq!(clean("致命错误：é\tx"), "致命错误：é\tx");
+    }
+
+    #[test]
+    fn cleaning_twice_is_cleaning_once() {
+        for raw in ["\u{1b}\u{200b}[31m", "\r\u{200b}\n", "\u{1b}\u{1b}[0m", "\u{1b}[\u{1b}[0m"] {
+            let once = clean(raw);
+            assert_eq!(clean(&once), once, "{raw:?}");
+            assert!(!once.contains('\u{1b}'));
+        }
+    }
+}

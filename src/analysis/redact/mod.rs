@@ -1,0 +1,53 @@
+//! Takes secrets and personal names out of a log, before a model, a log record, a cache key or a
+//! metric sees it.
+//!
+//! Three passes, each linear in the text: what a reader cannot see goes ([`clean`]), secrets are
+//! found by the place they stand in or by their shape ([`secrets`], [`line`]), and a secret that
+//! was found once is taken out wherever else it stands ([`spread`]). What is put in its place is
+//! never taken for a secret itself, so that redacting twice is redacting once.
+
+mod clean;
+mod line;
+mod secrets;
+mod spread;
+mod words;
+
+pub(in crate::analysis) use clean::is_hidden;
+
+/// What stands where a secret stood.
+pub const MARK: &str = "[redacted]";
+/// What stands where an e-mail address stood.
+pub const EMAIL_MARK: &str = "[email]";
+/// What stands where the name of a home directory's owner stood.
+pub const USER_MARK: &str = "[user]";
+
+/// Text without secrets: made by [`redact`], shortened by [`super::trim::trim`], and by nothing
+/// else, so that whatever takes one cannot be handed a raw log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redacted(String);
+
+impl Redacted {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Only for parts of a text that was redacted.
+    pub(in crate::analysis) fn from_parts(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// `raw` without secrets, personal names, control and invisible characters.
+#[must_use]
+pub fn redact(raw: &str) -> Redacted {
+    let text = clean::clean(raw);
+    let found = secrets::find(&text);
+    let known = spread::Known::of(&text, &found);
+    let text = secrets::replace(&text, found);
+    Redacted(known.take_out_of(text))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use super::*;
+
+/// What must be gone, and what must be left of the line.
+const LINES: &[(&str, &str)] = &[
+    (
+        "Command: pip install -i https://ci:hunter2-FAKE@pypi.example/simple x",
+        "Command: pip install -i https://[redacted]@pypi.example/simple x",
+    ),
+    ("https://ghp_FAKE@github.com/a/b", "https://[redacted]@github.com/a/b"),
+    ("https://u:p/a@ss-FAKE@host/simple", "https://[redacted]@host/simple"),
+    ("git+ssh://git@github.com/a/b.git@v1.0", "git+ssh://git@github.com/a/b.git@v1.0"),
+    ("https://host:8080/a@1.2.3", "https://host:8080/a@1.2.3"),
+    ("https://host/a@b.com:1", "https://host/[email]:1"),
+    ("Authorization: Basic ZmFrZTpGQUtF", "Authorization: [redacted]"),
+    (
+        "curl -H 'Authorization: Bearer FAKE.tok-en' https://x",
+        "curl -H 'Authorization: [redacted]' https://x",
+    ),
+    ("curl -H \"PRIVATE-TOKEN: FAKE 1\" x", "curl -H \"PRIVATE-TOKEN: [redacted]\" x"),
+    ("{\"password\": \"a b FAKE\", \"n\": 1}", "{\"password\": \"[redacted]\", \"n\": 1}"),
+    ("{\\\"token\\\": \\\"abFAKE\\\"}", "{\\\"token\\\": \\\"[redacted]\\\"}"),
+    ("  DB_PASSWORD=correct horse, FAKE;", "  DB_PASSWORD=[redacted]"),
+    ("export API_KEY='k FAKE'", "export API_KEY='[redacted]'"),
+    (
+        "run --password s3cr3t,FAKE --user --token=t&FAKE end",
+        "run --password [redacted] --user --token=[redacted] end",
+    ),
+    ("curl -u alice:FAKE https://x", "curl -u [redacted] https://x"),
+    ("https://x/y?token=FAKE&page=2", "https://x/y?token=[redacted]&page=2"),
+    (
+        "machine pypi.example login alice password FAKE-pw",
+        "machine pypi.example login [redacted] password [redacted]",
+    ),
+    ("password FAKE-pw", "password [redacted]"),
+    ("proxy = bob:FAKE@proxy:3128", "proxy = [redacted]@proxy:3128"),
+    ("Password for 'https://alice@host': FAKE", "Password for 'https://[redacted]@host': [redacted]"),
+    ("mail alice.b+x@mail.example.org now", "mail [email] now"),
+    ("File \"/home/alice/venv/x.py\"", "File \"/home/[user]/venv/x.py\""),
+    ("C:\\Users\\Anna Maria\\AppData c:\\users\\bob\\x", "C:\\Users\\[user]\\AppData c:\\users\\[user]\\x"),
+    ("'C:\\\\Users\\\\alice\\\\x'", "'C:\\\\Users\\\\[user]\\\\x'"),
+    ("/Users/alice", "/Users/[user]"),
+    ("x ghp_FAKEfakeFAKEfake00 y", "x [redacted] y"),
+    ("SETTING=Zx81kQpW03mTnV7rYbL5cDfG", "SETTING=[redacted]"),
+    ("a -----BEGIN PRIVATE KEY-----\\nFAKE\\n-----END PRIVATE KEY----- b", "a [redacted] b"),
+    ("USER=alice", "USER=[redacted]"),
+    // Left alone.
+    (
+        "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
+        "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
+    ),
+    (
+        "      Expected sha256 f72cbae7f6b01591f90814250e636065850c5926751af02bb48da94dfced7baa",
+        "      Expected sha256 f72cbae7f6b01591f90814250e636065850c5926751af02bb48da94dfced7baa",
+    ),
+    ("License :: OSI Approved", "License :: OSI Approved"),
+    ("ModuleNotFoundError: No module named 'token'", "ModuleNotFoundError: No module named 'token'"),
+    ("致命错误：snappy-c.h：没有那个文件或目录", "致命错误：snappy-c.h：没有那个文件或目录"),
+];
+
+#[test]
+fn each_kind_of_secret_goes_and_the_rest_stays() {
+    for (raw, left) in LINES {
+        assert_eq!(redact(raw).as_str(), *left, "{raw}");
+    }
+}
+
+#[test]
+fn redacting_twice_is_redacting_once() {
+    for (raw, _) in LINES {
+        let once = redact(raw);
+        assert_eq!(redact(once.as_str()), once, "{raw}");
+    }
+}
+
+#[test]
+fn a_key_block_goes_and_the_log_after_it_stays() {
+    let raw = "x\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nTUlJRkFLRQ==\n-----END RSA PRIVATE KEY-----\nERROR: y\n";
+    let left = redact(raw);
+    assert!(!left.as_str().contains("TUlJ") && left.as_str().ends_with("ERROR: y\n"), "{}", left.as_str());
+    let open = redact("-----BEGIN OPENSSH PRIVATE KEY-----\nRkFLRQ\nERROR: not a key line\nsecond");
+    assert_eq!(open.as_str(), "[redacted]\n[redacted]\nERROR: not a key line\nsecond");
+}
+
+#[test]
+fn a_secret_found_once_is_gone_everywhere() {
+    let left = redact("i=https://ci:hunter2-FAKE@h/s\nprinted again: hunter2-FAKE!\n");
+    assert!(!left.as_str().contains("hunter2"), "{}", left.as_str());
+    let left = redact("i=https://ci:pw%21-FAKE-1@h/s\ndecoded pw!-FAKE-1\n");
+    assert!(!left.as_str().contains("FAKE"), "{}", left.as_str());
+}

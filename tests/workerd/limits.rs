@@ -1,0 +1,77 @@
+//! Rate and concurrency, as a machine meets them.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crate::front_door::NO_CV2;
+use crate::support::credentials::bearer;
+use crate::support::faulty::Faulty;
+use crate::support::gateway::{Gateway, Settings, request_body};
+use crate::support::{random_word, wait_for};
+
+/// One an hour, so that no bucket fills while a test runs.
+static SLOW: LazyLock<Gateway> =
+    LazyLock::new(|| Gateway::start(Settings::new().var("MACHINE_RATE", "1/hour").var("MACHINE_BURST", "3")));
+
+#[test]
+fn a_burst_and_no_more_is_admitted() {
+    let machine = format!("burst-{}", random_word());
+    let authorization = bearer(&SLOW.key().token(&machine));
+    for left in [2, 1, 0] {
+        let reply = SLOW.post("/analyze_error", &authorization, &request_body(NO_CV2));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.assert_rate_limit("machine"), left);
+    }
+    for path in ["/analyze_error", "/v1/analyze"] {
+        let reply = SLOW.post(path, &authorization, &request_body(NO_CV2));
+        reply.assert_problem(429, "rate-limited");
+        assert!((3_000..=3_600).contains(&reply.retry_after()), "{reply:?}");
+        assert_eq!(reply.assert_rate_limit("machine"), 0);
+    }
+    let other = SLOW.analyze("/analyze_error", &format!("other-{}", random_word()), NO_CV2);
+    assert_eq!(other.status, 200, "another machine has a bucket of its own");
+}
+
+#[test]
+fn a_burst_at_once_is_no_larger() {
+    let machine = format!("at-once-{}", random_word());
+    let authorization = bearer(&SLOW.key().token(&machine));
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let ask = || SLOW.post("/v1/analyze", &authorization, &request_body(NO_CV2)).status;
+        let threads: Vec<_> = (0..12).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+    });
+    // Two in flight at once are allowed, so some of the three may have been refused for that.
+    let admitted = replies.iter().filter(|status| **status == 200).count();
+    assert!((1..=3).contains(&admitted), "{replies:?}");
+    assert!(replies.iter().all(|status| [200, 429].contains(status)), "{replies:?}");
+}
+
+#[test]
+fn a_third_request_in_flight_is_refused_until_one_ends() {
+    let model = Faulty::start();
+    let gateway =
+        Gateway::start(Settings::new().unhurried().var("MACHINE_CONCURRENCY", "2").model_on(model.port()));
+    let machine = format!("in-flight-{}", random_word());
+    let authorization = bearer(&gateway.key().token(&machine));
+    let ask = || gateway.post("/v1/analyze", &authorization, &request_body("ERROR: nobody knows"));
+    model.hold();
+    std::thread::scope(|scope| {
+        let first = [scope.spawn(ask), scope.spawn(ask)];
+        wait_for(Duration::from_secs(20), || (model.asked().len() == 2).then_some(()))
+            .expect("two are in flight");
+        let third = ask();
+        third.assert_problem(429, "rate-limited");
+        assert!(third.retry_after() >= 1, "{third:?}");
+        let neighbour = scope.spawn(|| gateway.analyze("/v1/analyze", "neighbour", "ERROR: nobody knows"));
+        wait_for(Duration::from_secs(20), || (model.asked().len() == 3).then_some(()))
+            .expect("another machine is not held up");
+        model.let_go();
+        for thread in first {
+            assert_eq!(thread.join().expect("an answer").status, 200);
+        }
+        assert_eq!(neighbour.join().expect("an answer").status, 200);
+    });
+    let again = wait_for(Duration::from_secs(20), || (ask().status == 200).then_some(()));
+    assert!(again.is_some(), "a place is free again");
+}

@@ -1,0 +1,21 @@
+//! The front door: the built Worker on the real workerd, spoken to over HTTP.
+//!
+//! Each module is one promise of the contract. What they share is in [`support`]: the Worker is
+//! started by plain `wrangler dev`, tokens are minted by an independent library, and the model is
+//! either an independent OpenAI-compatible server or a small one that fails in a chosen way.
+//! Nothing here leaves the loopback, but for the real client's package from its registry.
+
+#![cfg(not(target_arch = "wasm32"))]
+// These tests wait for real processes: here is the edge where the clock is read.
+#![allow(clippy::disallowed_methods)]
+
+mod bad_input;
+mod front_door;
+mod limits;
+mod misconfigured;
+mod package;
+mod pip_aide;
+mod restart;
+mod spend_cap;
+mod support;
+mod upstream;

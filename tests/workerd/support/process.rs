@@ -1,0 +1,124 @@
+//! Processes that end with the test.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use super::{support_file, wait_for};
+
+/// A command in a process group of its own, with its output in a file.
+pub struct Supervised {
+    child: Mutex<Child>,
+    output: PathBuf,
+}
+
+impl Supervised {
+    /// Starts `program` with what `prepare` adds to it.
+    pub fn start(program: &Path, output: PathBuf, prepare: impl FnOnce(&mut Command)) -> Self {
+        let file = File::options().create(true).append(true).open(&output).expect("the output file opens");
+        let mut command = Command::new("sh");
+        command.arg(support_file("supervise.sh")).arg(program);
+        prepare(&mut command);
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(file.try_clone().expect("the output file opens twice"))
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} starts: {error}", program.display()));
+        Self { child: Mutex::new(child), output }
+    }
+
+    /// Whether the command still runs.
+    pub fn runs(&self) -> bool {
+        matches!(self.child.lock().expect("no test panicked here").try_wait(), Ok(None))
+    }
+
+    /// All that the command has printed.
+    pub fn output(&self) -> String {
+        let mut text = Vec::new();
+        if let Ok(mut file) = File::open(&self.output) {
+            let _ = file.read_to_end(&mut text);
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Ends the whole group at once, as a crash would.
+    pub fn kill(&self) {
+        self.signal("-KILL");
+        let _ = self.child.lock().expect("no test panicked here").wait();
+    }
+
+    fn signal(&self, signal: &str) {
+        let group = format!("-{}", self.child.lock().expect("no test panicked here").id());
+        let _ = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for Supervised {
+    /// Lets it tidy up, then ends the whole group.
+    fn drop(&mut self) {
+        if self.runs() {
+            self.signal("-TERM");
+            wait_for(Duration::from_secs(3), || (!self.runs()).then_some(()));
+            self.kill();
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// The folder of everything that this run writes. Those of runs that have ended are removed.
+pub fn run_folder() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let runs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("runs");
+        for run in std::fs::read_dir(&runs).into_iter().flatten().filter_map(Result::ok) {
+            let process = run.file_name().to_string_lossy().into_owned();
+            let signal = Command::new("kill").args(["-0", &process]).stderr(Stdio::null()).status();
+            if !signal.is_ok_and(|status| status.success()) {
+                let _ = std::fs::remove_dir_all(run.path());
+            }
+        }
+        let folder = runs.join(std::process::id().to_string());
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        folder
+    });
+    &FOLDER
+}
+
+/// A new folder, removed when dropped unless the test is failing.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes it in the folder of this run.
+    pub fn new(purpose: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = run_folder().join(format!("{purpose}-{count}"));
+        std::fs::create_dir_all(&path).expect("a folder can be made");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
