@@ -17,7 +17,8 @@ started=$SECONDS
 export WASM_BINDGEN_BIN
 export ESBUILD_BIN=$PWD/node_modules/.bin/esbuild
 export WASM_OPT_BIN=$PWD/node_modules/.bin/wasm-opt
-"$WORKER_BUILD" --release >&2
+# Its own backtrace would bury the compiler's words.
+RUST_BACKTRACE=0 "$WORKER_BUILD" --release >&2
 
 mv "$list" "$stamp"
 bytes=$(cat build/index.js build/index_bg.wasm | gzip -9 | wc -c)

@@ -8,6 +8,14 @@ import { createServer } from "node:net";
 
 const STATE = ".wrangler/state";
 const MACHINE = "local";
+// What pip-aide sends of a failure that a built-in rule knows.
+const FAILURE = [
+  "Command: pip install cv2",
+  "Exit Code: 1",
+  "--- stderr ---",
+  "ERROR: Could not find a version that satisfies the requirement cv2 (from versions: none)",
+  "ERROR: No matching distribution found for cv2",
+].join("\n");
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 5_000;
 
@@ -133,10 +141,7 @@ function withoutUnset(env) {
 }
 
 function printWhatToPaste() {
-  const body = JSON.stringify({
-    machine_id: MACHINE,
-    error_context: "Command: pip install cv2\nERROR: No matching distribution found for cv2",
-  });
+  const body = JSON.stringify({ machine_id: MACHINE, error_context: FAILURE });
   const source = settings.API_KEY
     ? `${settings.MODEL ?? "The model"} answers what the built-in rules do not.`
     : "The built-in rules answer: there is no API_KEY in .dev.vars, so no model is asked.";
