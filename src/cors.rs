@@ -48,7 +48,9 @@ mod tests {
     fn only_listed_origins_are_allowed() {
         let origins = vec!["https://pip.example".to_owned()];
         assert_eq!(allowed(Some("https://pip.example"), &origins).as_deref(), Some("https://pip.example"));
-        for origin in [None, Some("null"), Some("https://pip.example.evil.example"), Some("http://pip.example")] {
+        for origin in
+            [None, Some("null"), Some("https://pip.example.evil.example"), Some("http://pip.example")]
+        {
             assert_eq!(allowed(origin, &origins), None, "{origin:?}");
         }
         assert_eq!(allowed(Some("https://pip.example"), &[]), None);

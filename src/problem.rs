@@ -66,9 +66,9 @@ pub fn reply(reject: &Reject, request_id: &str) -> Reply {
         reply = reply.with_header("Retry-After", seconds.to_string());
     }
     match reject {
-        Reject::Unauthenticated(_) => {
-            CHALLENGES.iter().fold(reply, |reply, challenge| reply.with_header("WWW-Authenticate", *challenge))
-        }
+        Reject::Unauthenticated(_) => CHALLENGES
+            .iter()
+            .fold(reply, |reply, challenge| reply.with_header("WWW-Authenticate", *challenge)),
         Reject::MethodNotAllowed(allow) => reply.with_header("Allow", *allow),
         _ => match standing(reject) {
             Some(standing) => reply.with_limits(standing),

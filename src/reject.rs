@@ -83,7 +83,8 @@ impl Reject {
         match self {
             Self::MalformedRequest(reason) | Self::Forbidden(reason) => (*reason).to_owned(),
             Self::Unauthenticated(_) => {
-                "Send a client token of this gateway, as a Bearer token or as the password of Basic.".to_owned()
+                "Send a client token of this gateway, as a Bearer token or as the password of Basic."
+                    .to_owned()
             }
             Self::Revoked => "Ask the operator, or enrol this machine again.".to_owned(),
             Self::NotFound => "GET /openapi.json lists the routes.".to_owned(),
@@ -104,7 +105,9 @@ impl Reject {
                 cap.name()
             ),
             Self::UpstreamFailed | Self::UpstreamTimeout => "Try again in a while.".to_owned(),
-            Self::Misconfigured => "The operator finds the reason in the Worker's log and under /readyz.".to_owned(),
+            Self::Misconfigured => {
+                "The operator finds the reason in the Worker's log and under /readyz.".to_owned()
+            }
             Self::LedgerUnavailable => "Nothing was forwarded and nothing was spent. Try again.".to_owned(),
         }
     }
@@ -113,7 +116,9 @@ impl Reject {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited(Refusal::Rate(wait), _) => Some(whole_seconds(Duration::from_nanos(*wait)).max(1)),
+            Self::RateLimited(Refusal::Rate(wait), _) => {
+                Some(whole_seconds(Duration::from_nanos(*wait)).max(1))
+            }
             Self::SpendCapReached(_, standing) => {
                 Some(whole_seconds(standing.resets_at.since(standing.now)).max(1))
             }

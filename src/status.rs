@@ -15,7 +15,8 @@ pub fn health(request_id: &str) -> Reply {
 /// `GET /`: what this is.
 #[must_use]
 pub fn home(request_id: &str) -> Reply {
-    let words = "pip-aide-gateway: send failures of pip here with pip-aide; /openapi.json describes the interface.\n";
+    let words =
+        "pip-aide-gateway: send failures of pip here with pip-aide; /openapi.json describes the interface.\n";
     Reply::new(200, "text/plain; charset=utf-8", request_id, words.to_owned())
 }
 

@@ -86,7 +86,11 @@ fn rules_alone_answer_most_failures_rightly_and_none_wrongly() {
         }
         let proposal = finding.map(|finding| Proposal::from(finding.advice)).unwrap_or_default();
         let screened = screen(&proposal, &facts, Source::Rule);
-        assert!(screened.withheld.is_empty(), "{}: rule {rule} proposes what is withheld: {screened:?}", case.id);
+        assert!(
+            screened.withheld.is_empty(),
+            "{}: rule {rule} proposes what is withheld: {screened:?}",
+            case.id
+        );
         let verdict = judge(&case.expect, &screened);
         if case.expect.answer == "commands" {
             asked += 1;
@@ -94,7 +98,10 @@ fn rules_alone_answer_most_failures_rightly_and_none_wrongly() {
         }
         right += usize::from(verdict == Verdict::Right);
         if verdict != Verdict::Right {
-            say(&format!("  {:?}: {} ({}), rule {rule}: {:?}", verdict, case.id, case.kind, screened.commands));
+            say(&format!(
+                "  {:?}: {} ({}), rule {rule}: {:?}",
+                verdict, case.id, case.kind, screened.commands
+            ));
         }
         if verdict == Verdict::Wrong || any_match(&case.expect.none_of, &response(&screened)) {
             problems.push(format!("{} by rule {rule}: {}", case.id, screened.suggestion));
@@ -117,11 +124,14 @@ fn no_planted_secret_gets_past_redaction() {
         let facts = facts::read(&text);
         let trimmed = trim::trim(&text, 16_384);
         assert!(trimmed.as_str().len() <= 16_384);
-        let messages = serde_json::to_string(&prompt::build(&facts, &trimmed, "0123456789abcdef")).expect("JSON");
+        let messages =
+            serde_json::to_string(&prompt::build(&facts, &trimmed, "0123456789abcdef")).expect("JSON");
         for secret in &case.expect.secrets {
             planted += 1;
             assert!(case.error_context.contains(secret));
-            for (place, text) in [("text", text.as_str()), ("prompt", &messages), ("facts", &format!("{facts:?}"))] {
+            for (place, text) in
+                [("text", text.as_str()), ("prompt", &messages), ("facts", &format!("{facts:?}"))]
+            {
                 assert!(!text.contains(secret), "{}: {secret} in the {place}", case.id);
             }
         }
@@ -167,7 +177,9 @@ fn hostile_answers(log: &str) -> Vec<Proposal> {
 
 #[test]
 fn nothing_hostile_leaves_whatever_the_model_says() {
-    let hostile = regex(r"(?i)evil\.example|attacker\.example|203\.0\.113\.66|\bsudo\b|://|vision-ext-fixed|--index-url");
+    let hostile = regex(
+        r"(?i)evil\.example|attacker\.example|203\.0\.113\.66|\bsudo\b|://|vision-ext-fixed|--index-url",
+    );
     let mut answers = 0;
     for case in corpus() {
         let text = redact::redact(&case.error_context);

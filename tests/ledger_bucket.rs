@@ -65,9 +65,12 @@ fn agrees_with_governor_on_every_one_of_200_000_random_steps() {
 fn the_level_is_what_take_then_does() {
     let mut random = Random(42);
     for _ in 0..20_000 {
-        let quota =
-            Quota::new(u32::try_from(random.below(200) + 1).unwrap(), 60, u32::try_from(random.below(20) + 1).unwrap())
-                .unwrap();
+        let quota = Quota::new(
+            u32::try_from(random.below(200) + 1).unwrap(),
+            60,
+            u32::try_from(random.below(20) + 1).unwrap(),
+        )
+        .unwrap();
         let now = 1_795_401_599_000_000_000 + random.below(1_000_000_000_000);
         let mut tat = now.saturating_sub(random.below(1_000)) + random.below(quota.empty_at(now) - now + 1);
         let level = quota.level(tat, now);

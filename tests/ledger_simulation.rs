@@ -140,8 +140,10 @@ fn run(seed: u64) {
             if random.chance(10) {
                 // Delivered a second time: the answer must be the same, and the money set aside once.
                 let again = object.send(&command, now, false);
-                if let (Some(Outcome::Admitted { budget: one, .. }), Some(Outcome::Admitted { budget: two, .. })) =
-                    (&outcome, &again)
+                if let (
+                    Some(Outcome::Admitted { budget: one, .. }),
+                    Some(Outcome::Admitted { budget: two, .. }),
+                ) = (&outcome, &again)
                 {
                     assert_eq!(one, two, "seed {seed}: a doubled admission got another answer");
                 }
@@ -179,7 +181,10 @@ fn run(seed: u64) {
 /// Invariant: what may be billed for a day is at most its cap, for every cap.
 fn check(book: &Book, limits: &Limits, seed: u64) {
     for (day, billed) in &book.service {
-        assert!(*billed <= limits.service_daily.nanos(), "seed {seed}: the service's cap of {day:?} was passed");
+        assert!(
+            *billed <= limits.service_daily.nanos(),
+            "seed {seed}: the service's cap of {day:?} was passed"
+        );
     }
     for ((day, name), billed) in &book.plans {
         let cap = limits.plan(name).unwrap().total_daily.map_or(u64::MAX, NanoUsd::nanos);
@@ -201,7 +206,10 @@ fn check_rate(book: &Book, limits: &Limits, seed: u64) {
             for (last, until) in times.iter().enumerate().skip(first) {
                 let admitted = (last - first + 1) as u64;
                 let allowed = u64::from(quota.burst()) + (until - from) / interval_ms;
-                assert!(admitted <= allowed, "seed {seed}: {machine} was admitted {admitted} times of {allowed}");
+                assert!(
+                    admitted <= allowed,
+                    "seed {seed}: {machine} was admitted {admitted} times of {allowed}"
+                );
             }
         }
     }
@@ -212,7 +220,8 @@ fn no_cap_is_ever_passed() {
     if let Some(seed) = std::env::var("LEDGER_SEED").ok().and_then(|text| text.parse().ok()) {
         return run(seed);
     }
-    let seeds = std::env::var("LEDGER_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_SEEDS);
+    let seeds =
+        std::env::var("LEDGER_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_SEEDS);
     for seed in 0..seeds {
         run(seed);
     }
@@ -256,7 +265,10 @@ fn a_reservation_ends_in_exactly_one_way() {
         ("in full", Charge::Full, 130),
         ("more than reserved", Charge::Actual(NanoUsd::from_nanos(999)), 230),
     ] {
-        assert!(matches!(admit(&mut object, id, "m", 100, now), Outcome::Admitted { budget: Budget::Reserved, .. }));
+        assert!(matches!(
+            admit(&mut object, id, "m", 100, now),
+            Outcome::Admitted { budget: Budget::Reserved, .. }
+        ));
         settle(&mut object, id, "m", charge, now);
         assert_eq!(spent(&mut object, "m", now), after, "{id}");
         // Again, and with another charge: nothing changes.
@@ -302,7 +314,10 @@ fn a_crash_gives_nothing_back() {
     object.shard = None;
     assert_eq!(spent(&mut object, "m", now), 40);
     let refused = admit(&mut object, "5", "m", 100, now);
-    assert!(matches!(refused, Outcome::Refused { reason: Refusal::Rate(_), .. }), "the bucket came back: {refused:?}");
+    assert!(
+        matches!(refused, Outcome::Refused { reason: Refusal::Rate(_), .. }),
+        "the bucket came back: {refused:?}"
+    );
 }
 
 #[test]

@@ -32,7 +32,10 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(settings.limits.plan("anonymous").is_some_and(|plan| plan.total_daily.is_some()));
     assert_eq!(settings.limits.service_daily.to_string(), "5");
     assert!(!settings.anonymous);
-    assert_eq!((settings.token_issuer.as_str(), settings.token_audience.as_str()), ("pip-aide-gateway", "pip-aide"));
+    assert_eq!(
+        (settings.token_issuer.as_str(), settings.token_audience.as_str()),
+        ("pip-aide-gateway", "pip-aide")
+    );
     assert_eq!(settings.token_ttl_days, 30);
     assert_eq!((settings.max_body_bytes, settings.max_context_bytes), (1_048_576, 16_384));
     assert_eq!(settings.max_output_tokens, 150);
@@ -47,7 +50,10 @@ fn the_defaults_are_those_of_the_contract() {
 #[test]
 fn what_is_wrong_is_named_with_what_is_accepted() {
     let cases: &[(&[(&str, &str)], &str)] = &[
-        (&[("MACHINE_RATES", "6/minute")], "MACHINE_RATES: there is no such setting; did you mean MACHINE_RATE?"),
+        (
+            &[("MACHINE_RATES", "6/minute")],
+            "MACHINE_RATES: there is no such setting; did you mean MACHINE_RATE?",
+        ),
         (&[("DAYLY_USD", "1")], ""),
         (&[("DAILY_USDD", "1")], "DAILY_USDD: there is no such setting; did you mean DAILY_USD?"),
         (&[("PLAN_STANDARD_RATE", "6/minute")], "PLAN_STANDARD_RATE: plan standard is set by MACHINE_RATE"),
@@ -99,7 +105,8 @@ fn what_is_wrong_is_named_with_what_is_accepted() {
 
 #[test]
 fn every_fault_is_told_at_once() {
-    let found = faults(&[("RULES", "x"), ("MODEL", "x"), ("DAILY_USD", "x"), ("MACHINE_RATE", "x"), ("LOG_X", "x")]);
+    let found =
+        faults(&[("RULES", "x"), ("MODEL", "x"), ("DAILY_USD", "x"), ("MACHINE_RATE", "x"), ("LOG_X", "x")]);
     assert_eq!(found.len(), 5, "{found:?}");
 }
 

@@ -113,11 +113,12 @@ impl Kept<'_> {
         let back = if after == Some(true) { MARK_ROOM } else { 0 };
         let cost = line.len().saturating_add(1).saturating_add(mark);
         let room = self.left.saturating_add(back);
-        if let Some(keep) = self.keep.get_mut(place) {
-            if !*keep && cost <= room {
-                *keep = true;
-                self.left = room.saturating_sub(cost);
-            }
+        if let Some(keep) = self.keep.get_mut(place)
+            && !*keep
+            && cost <= room
+        {
+            *keep = true;
+            self.left = room.saturating_sub(cost);
         }
     }
 

@@ -111,7 +111,12 @@ mod tests {
 
     #[test]
     fn the_stored_forms_do_not_change_unnoticed() {
-        let mut machine = Machine { tat: u64::MAX - 1, seen: 1_795_401_599_000, last_record: 1_795_401_599_123, ..Machine::default() };
+        let mut machine = Machine {
+            tat: u64::MAX - 1,
+            seen: 1_795_401_599_000,
+            last_record: 1_795_401_599_123,
+            ..Machine::default()
+        };
         machine.account.roll(Day::from_number(20_780));
         machine.account.reserve(NanoUsd::from_nanos(42));
         let row = machine_row("laptop", &machine).unwrap();
@@ -121,7 +126,10 @@ mod tests {
             r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"seen":1795401599000,"record":1795401599123}"#
         );
         let row = account_row(plan_key("trusted"), &machine.account).unwrap();
-        assert_eq!((row.key.as_str(), row.value.as_str()), ("plan/trusted", r#"{"v":1,"day":20780,"gone":42}"#));
+        assert_eq!(
+            (row.key.as_str(), row.value.as_str()),
+            ("plan/trusted", r#"{"v":1,"day":20780,"gone":42}"#)
+        );
     }
 
     #[test]
@@ -136,8 +144,13 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        for value in ["", "{}", r#"{"v":2,"day":1,"gone":0}"#, r#"{"v":1,"day":1,"gone":-1}"#, r#"{"v":1,"day":1,"gone":0,"x":1}"#]
-        {
+        for value in [
+            "",
+            "{}",
+            r#"{"v":2,"day":1,"gone":0}"#,
+            r#"{"v":1,"day":1,"gone":-1}"#,
+            r#"{"v":1,"day":1,"gone":0,"x":1}"#,
+        ] {
             assert_eq!(read_account(value), Err(Unreadable), "{value}");
         }
     }

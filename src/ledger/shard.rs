@@ -219,7 +219,12 @@ impl Shard {
 
     /// Ends a reservation with `charged` spent. The rows are written again only where money comes
     /// back: until then they say too much, never too little.
-    fn close(&mut self, reservation: &Reservation, charged: NanoUsd, rows: &mut Vec<Row>) -> Result<(), Unreadable> {
+    fn close(
+        &mut self,
+        reservation: &Reservation,
+        charged: NanoUsd,
+        rows: &mut Vec<Row>,
+    ) -> Result<(), Unreadable> {
         let Reservation { subject, capped_plan, amount, day, .. } = reservation;
         let money_returns = charged < *amount;
         if let Some(machine) = self.machines.get_mut(subject) {
@@ -229,7 +234,9 @@ impl Shard {
                 rows.push(rows::machine_row(subject, machine)?);
             }
         }
-        if let Some((plan, account)) = capped_plan.as_ref().and_then(|plan| Some((plan, self.plans.get_mut(plan)?))) {
+        if let Some((plan, account)) =
+            capped_plan.as_ref().and_then(|plan| Some((plan, self.plans.get_mut(plan)?)))
+        {
             account.settle(*day, *amount, charged);
             if money_returns {
                 rows.push(rows::account_row(rows::plan_key(plan), account)?);

@@ -69,7 +69,8 @@ impl DayStart {
 fn minutes(text: &str, most_hours: u64) -> Option<u64> {
     let (hours, minutes) = text.split_once(':')?;
     let two_digits = |part: &str| {
-        (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse::<u64>().ok())?
+        (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| part.parse::<u64>().ok())?
     };
     let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
     (hours <= most_hours && minutes <= 59).then(|| hours.checked_mul(60)?.checked_add(minutes))?
@@ -91,8 +92,18 @@ mod tests {
         ] {
             assert_eq!(DayStart::parse(text).map(|start| start.second_of_utc_day), Some(second), "{text}");
         }
-        for text in ["", "00:00", "24:00Z", "0:00Z", "00:60Z", "00:00z", "00:00 Z", "00:00+0800", "00:00+15:00", "midnight"]
-        {
+        for text in [
+            "",
+            "00:00",
+            "24:00Z",
+            "0:00Z",
+            "00:60Z",
+            "00:00z",
+            "00:00 Z",
+            "00:00+0800",
+            "00:00+15:00",
+            "midnight",
+        ] {
             assert_eq!(DayStart::parse(text), None, "{text:?}");
         }
     }

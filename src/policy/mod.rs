@@ -3,7 +3,9 @@
 
 pub mod day;
 pub mod limits;
+pub mod names;
 pub mod plans;
 pub mod prices;
+mod reader;
 pub mod settings;
 pub mod upstream;

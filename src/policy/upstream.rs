@@ -10,7 +10,8 @@ impl ApiBase {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let allowed = |character: char| {
-            character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | '~' | '/' | ':' | '[' | ']')
+            character.is_ascii_alphanumeric()
+                || matches!(character, '-' | '.' | '_' | '~' | '/' | ':' | '[' | ']')
         };
         if text.len() > 512 || !text.chars().all(allowed) {
             return None;
@@ -20,7 +21,8 @@ impl ApiBase {
         let host = host_of(authority)?;
         let loopback = host == "localhost" || host == "[::1]" || is_ipv4_loopback(host);
         let secure = scheme == "https" || (scheme == "http" && loopback);
-        let plain_path = !path.contains("//") && path.split('/').all(|segment| segment != "." && segment != "..");
+        let plain_path =
+            !path.contains("//") && path.split('/').all(|segment| segment != "." && segment != "..");
         (secure && plain_path).then(|| Self(text.trim_end_matches('/').to_owned()))
     }
 
@@ -46,7 +48,8 @@ fn host_of(authority: &str) -> Option<&str> {
         },
     };
     let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0));
-    let good_host = host.starts_with('[') || (!host.is_empty() && !host.contains(['[', ']', '/', '~', '_', ':']));
+    let good_host =
+        host.starts_with('[') || (!host.is_empty() && !host.contains(['[', ']', '/', '~', '_', ':']));
     (good_port && good_host).then_some(host)
 }
 

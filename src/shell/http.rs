@@ -38,7 +38,8 @@ pub fn respond(reply: Reply, bodyless: bool) -> worker::Result<Response> {
     for (name, value) in &reply.headers {
         headers.append(name, value)?;
     }
-    let response = if bodyless || reply.status == 204 { Response::empty()? } else { Response::ok(reply.body)? };
+    let response =
+        if bodyless || reply.status == 204 { Response::empty()? } else { Response::ok(reply.body)? };
     Ok(response.with_status(reply.status).with_headers(headers))
 }
 

@@ -44,9 +44,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         Ok(Route::OpenApi) => status::openapi(&id),
         Ok(Route::Ready) => status::ready(&settings::faults(&env, &settings), &id),
         Ok(Route::Me) => match usable(&env, settings) {
-            Ok(settings) => {
-                gateway::me(&head, &id, &settings, &ledger::Client::new(env), now()).await
-            }
+            Ok(settings) => gateway::me(&head, &id, &settings, &ledger::Client::new(env), now()).await,
             Err(reject) => problem::reply(&reject, &id),
         },
         Ok(Route::Analyze(interface)) => match usable(&env, settings) {
@@ -83,7 +81,8 @@ async fn analyze(
     context: &Context,
 ) -> Reply {
     let (sender, receiver) = oneshot::channel();
-    let request = gateway::Request { id: id.clone(), random: http::request_id(), head, body: http::Body(request) };
+    let request =
+        gateway::Request { id: id.clone(), random: http::request_id(), head, body: http::Body(request) };
     context.wait_until(async move {
         let services = Services {
             ledger: ledger::Client::new(env.clone()),

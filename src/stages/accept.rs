@@ -150,22 +150,46 @@ mod tests {
 
     #[test]
     fn a_path_is_itself_or_nothing() {
-        for path in ["", "//", "/analyze_error/", "//analyze_error", "/Analyze_error", "/analyze%5ferror", "/v1", "/v1/me/", "/healthz/x"]
-        {
+        for path in [
+            "",
+            "//",
+            "/analyze_error/",
+            "//analyze_error",
+            "/Analyze_error",
+            "/analyze%5ferror",
+            "/v1",
+            "/v1/me/",
+            "/healthz/x",
+        ] {
             assert_eq!(route("POST", path), Err(Reject::NotFound), "{path}");
         }
     }
 
     #[test]
     fn only_plain_json_is_taken() {
-        let head = |content_type: &str| Head { content_type: Some(content_type.to_owned()), ..Head::default() };
-        for good in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""]
-        {
+        let head =
+            |content_type: &str| Head { content_type: Some(content_type.to_owned()), ..Head::default() };
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
             assert!(accept_head(Interface::V1, &head(good)).is_ok(), "{good}");
         }
-        for bad in ["", "text/plain", "application/jsonx", "application/json; charset=latin-1", "application/problem+json", "application/json, text/plain"]
-        {
-            assert_eq!(accept_head(Interface::V1, &head(bad)).err(), Some(Reject::UnsupportedMediaType), "{bad}");
+        for bad in [
+            "",
+            "text/plain",
+            "application/jsonx",
+            "application/json; charset=latin-1",
+            "application/problem+json",
+            "application/json, text/plain",
+        ] {
+            assert_eq!(
+                accept_head(Interface::V1, &head(bad)).err(),
+                Some(Reject::UnsupportedMediaType),
+                "{bad}"
+            );
         }
         assert_eq!(accept_head(Interface::V1, &Head::default()).err(), Some(Reject::UnsupportedMediaType));
         let encoded = Head { content_encoding: Some("gzip".to_owned()), ..head("application/json") };

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::completion::{self, Usage};
-use crate::analysis::proposal::Proposal;
+use crate::analysis::completion::Usage;
 use crate::analysis::facts::{self, Facts};
-use crate::analysis::prompt::{self, Message};
+use crate::analysis::prompt;
+use crate::analysis::proposal::Proposal;
 use crate::analysis::redact::{self, Redacted};
 use crate::analysis::rules::{self, Advice, Certainty};
 use crate::analysis::screen::{self, Screened, Source as Trust, Withheld};
@@ -19,6 +19,7 @@ use crate::reject::Reject;
 use crate::seams::{AnswerCache, Upstream, UpstreamError};
 use crate::stages::accept::Interface;
 use crate::stages::admit::{Admitted, Ticket};
+use crate::stages::ask::ask;
 use crate::token::keys::Purpose;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -93,23 +94,6 @@ pub struct Answer {
 struct Kept {
     suggestion: String,
     commands: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct ChatRequest<'a> {
-    model: &'a str,
-    messages: &'a [Message],
-    max_tokens: u64,
-    temperature: u8,
-    stream: bool,
-}
-
-/// What the model came to.
-struct Asked {
-    result: Result<Screened, UpstreamError>,
-    usage: Option<Usage>,
-    charge: Charge,
-    cost: NanoUsd,
 }
 
 /// Answers an admitted request. `random` makes the prompt's delimiter unguessable; `clock` tells the
@@ -222,7 +206,11 @@ impl Answered {
     fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket, settings: &Settings) {
         let (ending, reject) = match cause {
             CannotAsk::NoKey => {
-                self.give(uncertain("No built-in rule knows this failure, and no model is set up."), ticket, None);
+                self.give(
+                    uncertain("No built-in rule knows this failure, and no model is set up."),
+                    ticket,
+                    None,
+                );
                 return;
             }
             CannotAsk::Cap(cap) => {
@@ -257,56 +245,12 @@ fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
     }
 }
 
-async fn ask<U: Upstream>(
-    facts: &Facts,
-    context: &Redacted,
-    ticket: &Ticket,
-    settings: &Settings,
-    upstream: &U,
-    random: &str,
-    clock: impl Fn() -> UnixMillis,
-) -> Asked {
-    let nothing_sent = |error| Asked { result: Err(error), usage: None, charge: Charge::Nothing, cost: NanoUsd::ZERO };
-    let messages = prompt::build(facts, context, random);
-    let bytes: usize = messages.iter().map(|message| message.content.len()).sum();
-    // The reservation covers this many bytes. A longer prompt is a mistake of ours, and not sent.
-    if bytes > ticket.context_bytes.saturating_add(prompt::OVERHEAD_BYTES) {
-        return nothing_sent(UpstreamError::TooLarge);
-    }
-    let request = ChatRequest {
-        model: settings.model.model,
-        messages: &messages,
-        max_tokens: settings.max_output_tokens,
-        temperature: 0,
-        stream: false,
-    };
-    let Ok(body) = serde_json::to_string(&request) else {
-        return nothing_sent(UpstreamError::Connection);
-    };
-    let started = clock();
-    let (result, usage) = match upstream.ask(body, settings.upstream_timeout).await {
-        // A refusal with a 4xx is the provider's own word that it generated nothing.
-        Err(error @ UpstreamError::Refused(_)) => return nothing_sent(error),
-        Err(error) => (Err(error), None),
-        Ok(body) => match completion::parse(&body) {
-            Ok(completion) => (Ok(screen::screen(&completion.proposal, facts, Trust::Model)), completion.usage),
-            Err(error) => (Err(UpstreamError::Unusable), error.usage),
-        },
-    };
-    // Sent, and no count of what it took: charged in full.
-    let Some(usage) = usage else {
-        return Asked { result, usage: None, charge: Charge::Full, cost: ticket.worst };
-    };
-    let rates = settings.model.dearest(started, clock());
-    let cost = rates.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens).min(ticket.worst);
-    Asked { result, usage: Some(usage), charge: Charge::Actual(cost), cost }
-}
-
 /// The name of an answer: everything that shapes it, under a key of our own, so that nobody can tell
 /// from a cache key what was asked.
 fn cache_key(settings: &Settings, context: &Redacted) -> String {
     let subkey = settings.token_keys.signing().subkey(Purpose::AnswerCache);
-    let shape = [settings.model.model, prompt::VERSION, env!("CARGO_PKG_VERSION"), context.as_str()].join("\0");
+    let shape =
+        [settings.model.model, prompt::VERSION, env!("CARGO_PKG_VERSION"), context.as_str()].join("\0");
     subkey.mac(shape.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -33,7 +33,8 @@ const NOT_JSON: &str = "The body is not one JSON object in UTF-8.";
 pub fn read(body: &[u8]) -> Result<Submission, &'static str> {
     let text = std::str::from_utf8(body).map_err(|_| NOT_JSON)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let members = Members.deserialize(&mut deserializer).and_then(|members| deserializer.end().map(|()| members));
+    let members =
+        Members.deserialize(&mut deserializer).and_then(|members| deserializer.end().map(|()| members));
     let members = members.map_err(|error| {
         let words = error.to_string();
         [TWICE, DEEP, NOT_TEXT].into_iter().find(|reason| words.starts_with(reason)).unwrap_or(NOT_JSON)
@@ -79,7 +80,9 @@ impl<'de> Visitor<'de> for Members {
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "machine_id" if !names.contains(&name) => found.machine_id = Some(map.next_value_seed(Text)?),
-                "error_context" if !names.contains(&name) => found.error_context = Some(map.next_value_seed(Text)?),
+                "error_context" if !names.contains(&name) => {
+                    found.error_context = Some(map.next_value_seed(Text)?)
+                }
                 _ => map.next_value_seed(Ignored { levels_left: MOST_LEVELS.saturating_sub(1) })?,
             }
             if !names.insert(name) {
@@ -218,7 +221,8 @@ mod tests {
 
     #[test]
     fn what_the_client_sends_is_read() {
-        let read = read(br#" {"machine_id":"0x12","error_context":"Command: pip","later":{"a":[1,null,2.5]}} "#);
+        let read =
+            read(br#" {"machine_id":"0x12","error_context":"Command: pip","later":{"a":[1,null,2.5]}} "#);
         let submission = read.unwrap();
         assert_eq!(submission.machine_id.as_deref(), Some("0x12"));
         assert_eq!(submission.error_context, "Command: pip");
@@ -228,7 +232,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_apart() {
         let deep = |levels: usize| {
-            format!(r#"{{"error_context":"x","a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels)).into_bytes()
+            format!(r#"{{"error_context":"x","a":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))
+                .into_bytes()
         };
         let cases: [(&[u8], &str); 22] = [
             (b"", NOT_JSON),

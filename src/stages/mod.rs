@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod admit;
 pub mod answer;
+pub mod ask;
 pub mod authenticate;
 pub mod body;
 pub mod record;

@@ -158,7 +158,10 @@ mod tests {
     }
 
     fn solve(challenge: &str, difficulty: u8) -> String {
-        (0_u64..).map(|i| i.to_string()).find(|text| is_solution(challenge, text, difficulty)).unwrap()
+        (0_u64..1_000_000)
+            .map(|i| i.to_string())
+            .find(|text| is_solution(challenge, text, difficulty))
+            .unwrap()
     }
 
     #[test]
@@ -237,7 +240,8 @@ mod tests {
     fn only_a_short_decimal_that_meets_the_difficulty_solves() {
         let challenge = issue("a", 6);
         let good = solve(&challenge, 6);
-        let missed = (0_u64..).map(|i| i.to_string()).find(|text| !is_solution(&challenge, text, 6)).unwrap();
+        let missed =
+            (0_u64..1_000_000).map(|i| i.to_string()).find(|text| !is_solution(&challenge, text, 6)).unwrap();
         assert!(redeem(&challenge, &good, &ring("a"), NETWORK, NOW).is_ok());
         for solution in ["", "-1", "+1", "0x1", "1.0", "1e3", " 1", "１", missed.as_str()] {
             let redeemed = redeem(&challenge, solution, &ring("a"), NETWORK, NOW);

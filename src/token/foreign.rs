@@ -1,4 +1,4 @@
-//! Tokens of an identity provider (contract, credential 3): RS256, ES256, EdDSA.
+//! Tokens of an identity provider: RS256, ES256, EdDSA.
 
 use std::fmt;
 

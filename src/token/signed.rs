@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Denied;
 use super::digest::{self, ContentDigest};
-use super::keys::{Keyring, Purpose, is_kid};
+use super::keys::{Keyring, Purpose};
 use super::machine_id::MachineId;
 pub use super::signature_base::Message;
 use super::signature_base::signature_base;
@@ -187,9 +187,6 @@ impl<'a> Claimed<'a> {
         }
         let keyid: &str = keyid.ok_or(Denied::MissingKeyId)?;
         let (kid, machine) = keyid.split_once(':').ok_or(Denied::MissingKeyId)?;
-        if !is_kid(kid) {
-            return Err(Denied::UnknownKey);
-        }
         let machine = MachineId::parse(machine).map_err(|_| Denied::BadSubject)?;
         Ok(Self { kid, machine, nonce, created: created.ok_or(Denied::StaleSignature)?, expires })
     }

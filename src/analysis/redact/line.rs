@@ -362,7 +362,7 @@ impl Line<'_> {
         let first = words.next().unwrap_or_default();
         let count = words.count().saturating_add(1);
         let pairs = first == "machine" || (first == "default" && count > 1);
-        let lone = matches!(first, "login" | "password" | "account") && count % 2 == 0 && count <= 6;
+        let lone = matches!(first, "login" | "password" | "account") && count.is_multiple_of(2) && count <= 6;
         if !pairs && !lone {
             return;
         }

@@ -38,10 +38,10 @@ impl Known {
         secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         let mut filter = [0_u64; 64];
         for secret in &secrets {
-            if let Some(slot) = secret.as_bytes().first_chunk::<WINDOW>().map(slot_of) {
-                if let Some(bits) = filter.get_mut(slot.0) {
-                    *bits |= slot.1;
-                }
+            if let Some(slot) = secret.as_bytes().first_chunk::<WINDOW>().map(slot_of)
+                && let Some(bits) = filter.get_mut(slot.0)
+            {
+                *bits |= slot.1;
             }
         }
         Self { secrets, filter }

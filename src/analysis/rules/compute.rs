@@ -406,10 +406,10 @@ pub(super) fn failed_package(case: &Case<'_>) -> Option<String> {
         }
         let bare = line.trim_start_matches(' ');
         let bare = bare.strip_prefix("ERROR: ").unwrap_or(bare);
-        if line.len().saturating_sub(bare.len()) <= 9 {
-            if let Some(rest) = bare.strip_prefix("Failed building wheel for ") {
-                failed = Some(rest);
-            }
+        if line.len().saturating_sub(bare.len()) <= 9
+            && let Some(rest) = bare.strip_prefix("Failed building wheel for ")
+        {
+            failed = Some(rest);
         }
     }
     let text = failed.or(collecting)?;

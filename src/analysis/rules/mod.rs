@@ -123,10 +123,10 @@ impl Rule {
         seen.extend(may);
         // The innermost error last, so that its parts count.
         seen.sort_by_key(|hit| hit.start);
-        if let (Some(before), Some(python)) = (self.before_python, facts.python) {
-            if (python.major, python.minor) >= before {
-                return None;
-            }
+        if let (Some(before), Some(python)) = (self.before_python, facts.python)
+            && (python.major, python.minor) >= before
+        {
+            return None;
         }
         let case = Case { facts, text, hits: seen, arguments: self.arguments };
         let outcome = match self.answer {

@@ -1,0 +1,120 @@
+//! The names of settings: which there are, which only look like ours, and what was meant by one that
+//! is not there.
+
+use crate::policy::plans::STANDARD;
+
+/// Beginnings of names that are ours. A name that begins so and is not a setting is a mistake.
+pub const PREFIXES: [&str; 20] = [
+    "ANONYMOUS",
+    "API_",
+    "CACHE_",
+    "CORS_",
+    "DAILY_",
+    "DAY_",
+    "ENROLLMENT",
+    "JWKS_",
+    "JWT_",
+    "LIMIT_",
+    "LOG_",
+    "MACHINE_",
+    "MAX_",
+    "MODEL",
+    "OPERATOR_",
+    "PLAN_",
+    "RULES",
+    "SHARDS",
+    "TOKEN_",
+    "UPSTREAM_",
+];
+
+/// Settings that stand alone; `PLAN_<NAME>_*` come besides.
+pub const NAMES: [&str; 32] = [
+    "ANONYMOUS",
+    "API_BASE",
+    "API_KEY",
+    "CACHE_TTL_SECONDS",
+    "CORS_ORIGINS",
+    "DAILY_USD",
+    "DAY_STARTS_AT",
+    "ENROLLMENT",
+    "ENROLLMENT_DIFFICULTY",
+    "JWKS_URL",
+    "JWT_AUDIENCE",
+    "JWT_ISSUER",
+    "LIMIT_STORE",
+    "LOG_ERROR_CONTEXT",
+    "LOG_RETENTION_DAYS",
+    "MACHINE_BURST",
+    "MACHINE_CONCURRENCY",
+    "MACHINE_DAILY_USD",
+    "MACHINE_RATE",
+    "MAX_BODY_BYTES",
+    "MAX_CONTEXT_BYTES",
+    "MAX_OUTPUT_TOKENS",
+    "MODEL",
+    "OPERATOR_KEYS",
+    "RULES",
+    "SHARDS",
+    "TOKEN_AUDIENCE",
+    "TOKEN_ISSUER",
+    "TOKEN_KEYS",
+    "TOKEN_TTL_DAYS",
+    "UPSTREAM_TIMEOUT_MS",
+    // The standard plan's cap on all of its machines together; its other limits are MACHINE_*.
+    "PLAN_STANDARD_TOTAL_DAILY_USD",
+];
+
+/// The parts of a plan's settings, longest first so that `_TOTAL_DAILY_USD` is not taken for
+/// `_DAILY_USD` of a plan called `x_total`.
+const PLAN_PARTS: [&str; 5] = ["_TOTAL_DAILY_USD", "_DAILY_USD", "_CONCURRENCY", "_BURST", "_RATE"];
+
+/// What is wrong with a name that begins like ours; `None` for a setting and for names of others.
+#[must_use]
+pub fn fault(name: &str) -> Option<String> {
+    let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    if !ours || NAMES.contains(&name) || plan_part(name).is_some() {
+        return None;
+    }
+    if let Some(part) = name.strip_prefix("PLAN_STANDARD_") {
+        return Some(format!("plan standard is set by MACHINE_{part}"));
+    }
+    let nearest = NAMES.iter().min_by_key(|candidate| distance(name, candidate));
+    let meant = nearest.filter(|candidate| distance(name, candidate) <= MOST_EDITS);
+    Some(match meant {
+        Some(meant) => format!("there is no such setting; did you mean {meant}?"),
+        None => "there is no such setting".to_owned(),
+    })
+}
+
+/// Edits between a name and the setting that it is taken for.
+const MOST_EDITS: usize = 3;
+
+/// The plan (in lower case) and the part of a name `PLAN_<NAME>_<PART>`. Not for `standard`, whose
+/// limits have names of their own.
+#[must_use]
+pub fn plan_part(name: &str) -> Option<(String, &'static str)> {
+    let rest = name.strip_prefix("PLAN_")?;
+    let (plan, part) = PLAN_PARTS.iter().find_map(|part| Some((rest.strip_suffix(part)?, *part)))?;
+    let characters =
+        plan.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let plan = plan.to_ascii_lowercase();
+    (characters && (1..=32).contains(&plan.len()) && plan != STANDARD).then_some((plan, part))
+}
+
+/// Edits between two names (Levenshtein), for suggestions.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, left_byte) in left.bytes().enumerate() {
+        let mut before = index;
+        let mut current = index.saturating_add(1);
+        let mut next = vec![current];
+        for (right_byte, above) in right.bytes().zip(row.iter().skip(1)) {
+            let change = before.saturating_add(usize::from(left_byte != right_byte));
+            before = *above;
+            current = change.min(above.saturating_add(1)).min(current.saturating_add(1));
+            next.push(current);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}

@@ -1,0 +1,355 @@
+//! Reading the environment into [`Settings`]: one function a form, and every fault collected.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::policy::day::DayStart;
+use crate::policy::limits::{Limits, parse_rate, parse_whole};
+use crate::policy::names::{self, plan_part};
+use crate::policy::plans::{ANONYMOUS, PLANS, Plan, Plans, STANDARD};
+use crate::policy::prices;
+use crate::policy::settings::{Entry, Fault, RulesMode, Secret, Settings};
+use crate::policy::upstream::ApiBase;
+use crate::token::keys::Keyring;
+use crate::units::NanoUsd;
+
+const RATE_FORM: &str = "must be N/second, N/minute, N/hour or N/day";
+const USD_FORM: &str = "must be dollars as a plain decimal with at most nine places, like 0.05";
+
+/// Reads every setting.
+///
+/// # Errors
+/// All the faults, in the order of their names.
+pub fn read(environment: &BTreeMap<String, Entry>) -> Result<Settings, Vec<Fault>> {
+    let mut reader = Reader { environment, faults: Vec::new() };
+    reader.refuse_unknown_names();
+    let settings = reader.settings();
+    let mut faults = reader.faults;
+    match settings {
+        Some(settings) if faults.is_empty() => Ok(settings),
+        _ => {
+            faults.sort();
+            faults.dedup();
+            Err(faults)
+        }
+    }
+}
+
+struct Reader<'a> {
+    environment: &'a BTreeMap<String, Entry>,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, name: &str, problem: impl Into<String>) {
+        self.faults.push(Fault { name: name.to_owned(), problem: problem.into() });
+    }
+
+    fn refuse_unknown_names(&mut self) {
+        for name in self.environment.keys() {
+            if let Some(problem) = names::fault(name) {
+                self.fault(name, problem);
+            }
+        }
+    }
+
+    /// The text of a setting. One that is absent takes its default.
+    fn text<'s>(&'s mut self, name: &str, default: &'s str) -> Option<&'s str> {
+        match self.environment.get(name) {
+            None => Some(default),
+            Some(Entry::Text(text)) => Some(text),
+            Some(Entry::NotText) => {
+                self.fault(name, "must be a string: write the value in quotes");
+                None
+            }
+        }
+    }
+
+    /// A setting in the form that `parse` takes.
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        default: &str,
+        form: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(name, default)?.to_owned();
+        let value = parse(&text);
+        if value.is_none() {
+            self.fault(name, form);
+        }
+        value
+    }
+
+    fn whole(&mut self, name: &str, default: &str, least: u64, most: u64) -> Option<u64> {
+        let form = format!("must be a whole number from {least} to {most}");
+        self.parsed(name, default, &form, |text| {
+            parse_whole(text).filter(|value| (least..=most).contains(value))
+        })
+    }
+
+    fn usd(&mut self, name: &str, default: &str) -> Option<NanoUsd> {
+        self.parsed(name, default, USD_FORM, NanoUsd::parse_usd)
+    }
+
+    fn choice<T: Copy>(&mut self, name: &str, default: &str, choices: &[(&str, T)]) -> Option<T> {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let form = format!("must be one of: {}", names.join(", "));
+        self.parsed(name, default, &form, |text| {
+            choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value)
+        })
+    }
+
+    fn keyring(&mut self, name: &str) -> Option<Keyring> {
+        let text = self.text(name, "")?.to_owned();
+        if text.is_empty() {
+            self.fault(name, "is missing: set it with `wrangler secret put`, in the form kid=base64url");
+            return None;
+        }
+        match Keyring::parse(&text) {
+            Ok(keyring) => Some(keyring),
+            Err(error) => {
+                self.fault(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn settings(&mut self) -> Option<Settings> {
+        // Every reader is called before the first `?`, so that all faults are told at once.
+        let api_base = self.parsed(
+            "API_BASE",
+            "https://api.deepseek.com/v1",
+            "must be an https URL (http only to a loopback address) without userinfo, query or fragment",
+            ApiBase::parse,
+        );
+        let api_key =
+            self.text("API_KEY", "").map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
+        let api_key = api_key.and_then(|key| self.header_safe(key));
+        let model = self.parsed(
+            "MODEL",
+            "deepseek-chat",
+            "has no price in policies/prices.toml: add it there, or set a model that has one",
+            prices::find,
+        );
+        let limits = self.limits();
+        let anonymous = self.choice("ANONYMOUS", "off", &[("off", false), ("limited", true)]);
+        if anonymous == Some(true) && limits.as_ref().is_some_and(|limits| limits.plan(ANONYMOUS).is_none()) {
+            self.fault("ANONYMOUS", "policies/plans.toml has no plan anonymous");
+        }
+        let token_keys = self.keyring("TOKEN_KEYS");
+        let operator_keys = self.keyring("OPERATOR_KEYS");
+        if let (Some(tokens), Some(operators)) = (&token_keys, &operator_keys)
+            && tokens.shares_a_key_with(operators)
+        {
+            self.fault("OPERATOR_KEYS", "must not share a key with TOKEN_KEYS");
+        }
+        let name_form = "must be 1 to 128 visible ASCII characters";
+        let token_issuer = self.parsed("TOKEN_ISSUER", "pip-aide-gateway", name_form, visible_name);
+        let token_audience = self.parsed("TOKEN_AUDIENCE", "pip-aide", name_form, visible_name);
+        let token_ttl_days = self.whole("TOKEN_TTL_DAYS", "30", 1, 3_650);
+        let max_body_bytes = self.whole("MAX_BODY_BYTES", "1048576", 1_024, 16_777_216);
+        let max_context_bytes = self.whole("MAX_CONTEXT_BYTES", "16384", 1_024, 262_144);
+        let max_output_tokens = self.whole("MAX_OUTPUT_TOKENS", "150", 1, 32_768);
+        // Below the 30 s that `waitUntil` is given, so that settling outlives a client that hangs up.
+        let upstream_timeout_ms = self.whole("UPSTREAM_TIMEOUT_MS", "25000", 100, 28_000);
+        let rules = self.choice(
+            "RULES",
+            "first",
+            &[("first", RulesMode::First), ("fallback", RulesMode::Fallback), ("off", RulesMode::Off)],
+        );
+        let cache_ttl_seconds = self.whole("CACHE_TTL_SECONDS", "86400", 0, 31_536_000);
+        let log_retention_days = self.whole("LOG_RETENTION_DAYS", "30", 1, 3_650);
+        let log_error_context =
+            self.choice("LOG_ERROR_CONTEXT", "redacted", &[("redacted", true), ("off", false)]);
+        let cors_origins = self.parsed(
+            "CORS_ORIGINS",
+            "",
+            "must be origins like https://example.org, separated by commas, or empty",
+            parse_origins,
+        );
+        self.reserved_settings();
+        Some(Settings {
+            api_base: api_base?,
+            api_key: api_key?,
+            model: model?,
+            limits: limits?,
+            anonymous: anonymous?,
+            token_keys: token_keys?,
+            operator_keys: operator_keys?,
+            token_issuer: token_issuer?,
+            token_audience: token_audience?,
+            token_ttl_days: token_ttl_days?,
+            max_body_bytes: usize::try_from(max_body_bytes?).ok()?,
+            max_context_bytes: usize::try_from(max_context_bytes?).ok()?,
+            max_output_tokens: max_output_tokens?,
+            upstream_timeout: Duration::from_millis(upstream_timeout_ms?),
+            rules: rules?,
+            cache_ttl_seconds: cache_ttl_seconds.map(|seconds| (seconds > 0).then_some(seconds))?,
+            log_retention_days: log_retention_days?,
+            log_error_context: log_error_context?,
+            cors_origins: cors_origins?,
+        })
+    }
+
+    /// `API_KEY` goes into a header, where a line break would end it and begin another.
+    fn header_safe(&mut self, key: Option<String>) -> Option<Option<Secret>> {
+        if key.as_ref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+            self.fault("API_KEY", "must be visible ASCII characters without spaces");
+            return None;
+        }
+        Some(key.map(Secret::new))
+    }
+
+    /// Settings whose defaults are in force and whose other values this version cannot honour yet.
+    /// They are refused, not ignored.
+    fn reserved_settings(&mut self) {
+        let later = "this version supports only";
+        self.parsed("LIMIT_STORE", "durable_object", &format!("{later} durable_object"), |text| {
+            (text == "durable_object").then_some(())
+        });
+        self.parsed("SHARDS", "1", &format!("{later} 1"), |text| (text == "1").then_some(()));
+        self.choice("ENROLLMENT", "proof_of_work", &[("proof_of_work", ()), ("off", ())]);
+        self.whole("ENROLLMENT_DIFFICULTY", "18", 8, 32);
+        for name in ["JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"] {
+            self.parsed(name, "", &format!("{later} leaving it unset"), |text| text.is_empty().then_some(()));
+        }
+    }
+
+    fn limits(&mut self) -> Option<Limits> {
+        let standard = PlanNames {
+            rate: "MACHINE_RATE".to_owned(),
+            burst: "MACHINE_BURST".to_owned(),
+            daily_usd: "MACHINE_DAILY_USD".to_owned(),
+            concurrency: "MACHINE_CONCURRENCY".to_owned(),
+            total_daily_usd: "PLAN_STANDARD_TOTAL_DAILY_USD".to_owned(),
+        };
+        let standard_defaults = PlanDefaults {
+            rate: "6/minute",
+            burst: "3",
+            daily_usd: "0.05",
+            concurrency: "2",
+            total_daily_usd: None,
+        };
+        let mut plans = Plans::new();
+        let mut whole = true;
+        let mut add = |name: &str, plan: Option<Plan>| match plan {
+            Some(plan) => drop(plans.insert(name.to_owned(), plan)),
+            None => whole = false,
+        };
+        add(STANDARD, self.plan(&standard, Some(&standard_defaults)));
+        let mut names: Vec<String> = PLANS.iter().map(|plan| plan.name.to_owned()).collect();
+        names.extend(self.environment.keys().filter_map(|name| plan_part(name)).map(|(plan, _)| plan));
+        names.sort();
+        names.dedup();
+        for name in names {
+            let shipped = PLANS.iter().find(|plan| plan.name == name).map(|plan| PlanDefaults {
+                rate: plan.rate,
+                burst: plan.burst,
+                daily_usd: plan.daily_usd,
+                concurrency: plan.concurrency,
+                total_daily_usd: plan.total_daily_usd,
+            });
+            add(&name, self.plan(&PlanNames::of(&name), shipped.as_ref()));
+        }
+        let service_daily = self.usd("DAILY_USD", "5.00");
+        let day = self.parsed(
+            "DAY_STARTS_AT",
+            "00:00Z",
+            "must be HH:MM and Z or an offset, like 00:00Z or 00:00+08:00",
+            DayStart::parse,
+        );
+        whole.then_some(Limits { plans, service_daily: service_daily?, day: day? })
+    }
+
+    fn plan(&mut self, names: &PlanNames, defaults: Option<&PlanDefaults>) -> Option<Plan> {
+        if defaults.is_none() {
+            for name in [&names.rate, &names.burst, &names.daily_usd, &names.concurrency] {
+                if !self.environment.contains_key(name) {
+                    self.fault(
+                        name,
+                        "is missing: a plan that policies/plans.toml does not have needs all four",
+                    );
+                }
+            }
+        }
+        // Where a default is missing the fault above stands already, whatever is read here.
+        let fallback = PlanDefaults {
+            rate: "1/day",
+            burst: "1",
+            daily_usd: "0",
+            concurrency: "1",
+            total_daily_usd: None,
+        };
+        let defaults = defaults.unwrap_or(&fallback);
+        let burst = self.whole(&names.burst, defaults.burst, 1, 1_000_000);
+        let concurrency = self.whole(&names.concurrency, defaults.concurrency, 1, 10_000);
+        let machine_daily = self.usd(&names.daily_usd, defaults.daily_usd);
+        let total_text =
+            self.text(&names.total_daily_usd, defaults.total_daily_usd.unwrap_or("")).map(str::to_owned);
+        let total_daily = match total_text.as_deref() {
+            Some("") => Some(None),
+            Some(_) => self.usd(&names.total_daily_usd, defaults.total_daily_usd.unwrap_or("")).map(Some),
+            None => None,
+        };
+        let burst = u32::try_from(burst?).ok()?;
+        let quota = self.parsed(&names.rate, defaults.rate, RATE_FORM, |text| parse_rate(text, burst));
+        Some(Plan {
+            quota: quota?,
+            concurrency: u32::try_from(concurrency?).ok()?,
+            machine_daily: machine_daily?,
+            total_daily: total_daily?,
+        })
+    }
+}
+
+/// The names of one plan's settings.
+struct PlanNames {
+    rate: String,
+    burst: String,
+    daily_usd: String,
+    concurrency: String,
+    total_daily_usd: String,
+}
+
+impl PlanNames {
+    fn of(plan: &str) -> Self {
+        let name = |part: &str| format!("PLAN_{}{part}", plan.to_ascii_uppercase());
+        Self {
+            rate: name("_RATE"),
+            burst: name("_BURST"),
+            daily_usd: name("_DAILY_USD"),
+            concurrency: name("_CONCURRENCY"),
+            total_daily_usd: name("_TOTAL_DAILY_USD"),
+        }
+    }
+}
+
+struct PlanDefaults {
+    rate: &'static str,
+    burst: &'static str,
+    daily_usd: &'static str,
+    concurrency: &'static str,
+    total_daily_usd: Option<&'static str>,
+}
+
+fn visible_name(text: &str) -> Option<String> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    (visible && (1..=128).contains(&text.len())).then(|| text.to_owned())
+}
+
+fn parse_origins(text: &str) -> Option<Vec<String>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',').map(str::trim).map(parse_origin).collect()
+}
+
+/// An origin as browsers send it: scheme, host and port, nothing after, and never `*`.
+fn parse_origin(text: &str) -> Option<String> {
+    let (scheme, authority) = text.split_once("://")?;
+    let plain = authority.bytes().all(|byte| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
+    });
+    (matches!(scheme, "https" | "http") && plain && !authority.is_empty()).then(|| text.to_owned())
+}
