@@ -2,13 +2,24 @@
 
 use std::path::Path;
 
+mod commands;
+mod packages;
 mod plans;
 mod prices;
+mod redaction;
+mod rules;
 
 #[test]
 fn the_policies_in_the_repo_are_right() {
     let policies = Path::new("policies");
-    for table in [plans::compile(policies), prices::compile(policies)] {
+    for table in [
+        commands::compile(policies),
+        packages::compile(policies),
+        plans::compile(policies),
+        prices::compile(policies),
+        redaction::compile(policies),
+        rules::compile(policies),
+    ] {
         assert!(table.is_ok(), "{table:?}");
     }
 }
