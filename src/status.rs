@@ -49,6 +49,7 @@ pub fn ready(faults: &[Fault], request_id: &str) -> Reply {
     if faults.is_empty() {
         Reply::new(200, "application/json", request_id, body)
     } else {
-        Reply::new(503, "application/json", request_id, body).with_header("Retry-After", SOON_SECONDS.to_string())
+        Reply::new(503, "application/json", request_id, body)
+            .with_header("Retry-After", SOON_SECONDS.to_string())
     }
 }
