@@ -36,6 +36,8 @@ pub(super) enum Compute {
     WithoutConflictingPins,
     NameThatWasMeant,
     NothingForTheStandardLibrary,
+    NamedLikeAFile,
+    ReplacementOfGivenUp,
     VersionThatIsOffered,
     NumpyOne,
     NewerPip,
@@ -55,7 +57,7 @@ impl Compute {
         let command = &case.facts.command;
         let commands = match self {
             Self::WithoutUnknownOption => vec![without_unknown_option(case)?],
-            Self::CorrectedRequirement => vec![corrected_requirement(command)?],
+            Self::CorrectedRequirement => vec![corrected_requirement(case)?],
             Self::WheelByName => vec![wheel_by_name(case)?],
             Self::ThroughPython => vec![Anew::of(command)?.through_python().write()],
             Self::WithUser => vec![Anew::of(command)?.with("--user").write()],
@@ -76,6 +78,12 @@ impl Compute {
                     missing.offered.is_empty() && packages::is_standard_library(&missing.requirement.name);
                 return known.then_some(Outcome::Sentence);
             }
+            Self::NamedLikeAFile => {
+                let missing = Missing::parse(case.line())?;
+                let is_file = missing.offered.is_empty() && missing.requirement.name.ends_with(".txt");
+                return is_file.then_some(Outcome::Sentence);
+            }
+            Self::ReplacementOfGivenUp => vec![replacement_of_given_up(case)?],
             Self::VersionThatIsOffered => vec![version_that_is_offered(case)?],
             Self::NumpyOne => vec![numpy_one(case)?],
             Self::NewerPip => newer_pip(case)?,
@@ -221,27 +229,28 @@ fn is_one_edit_apart(a: &str, b: &str) -> bool {
 }
 
 /// `name=1.0`, `name@1.0`, `name == 1.0` with spaces, as requirements that pip reads.
-fn corrected_requirement(command: &UserCommand) -> Option<String> {
-    if !command.essential_options.is_empty() {
+fn corrected_requirement(case: &Case<'_>) -> Option<String> {
+    let line = case.text.lines().next()?.strip_prefix("Command:")?;
+    let mut joined = line.to_owned();
+    for sign in ["==", "="] {
+        joined = joined.replace(&format!(" {sign} "), "==").replace(&format!(" {sign}"), "==");
+    }
+    let command = UserCommand::parse(&joined);
+    let is_elsewhere = command.projects || command.version_control || !command.wheels.is_empty();
+    if is_elsewhere || !command.requirement_files.is_empty() || !command.essential_options.is_empty() {
         return None;
     }
-    let mut anew = Anew::of_what_was_read(command).or_else(|| {
-        let only_unread =
-            command.requirement_files.is_empty() && command.wheels.is_empty() && !command.projects;
-        (only_unread && !command.version_control).then(|| Anew {
-            requirements: Vec::new(),
-            options: command.options.clone(),
-            through_python: false,
-        })
-    })?;
-    let mut corrected = false;
+    let mut requirements = Vec::new();
+    for requirement in &command.requirements {
+        requirements.push(requirement.speakable()?);
+    }
     for word in &command.unread {
         let (name, version) = word.split_once('=').or_else(|| word.split_once('@'))?;
         let version = Version::parse(version.trim_matches(['=', ',', ' ']))?;
-        anew.requirements.push(Requirement::of(name)?.pinned(&version));
-        corrected = true;
+        requirements.push(Requirement::of(name)?.pinned(&version));
     }
-    corrected.then(|| anew.write())
+    let anew = Anew { requirements, options: command.options.clone(), through_python: false };
+    (!anew.requirements.is_empty() && (joined != line || !command.unread.is_empty())).then(|| anew.write())
 }
 
 /// The project of a wheel file that fits another machine, by name. A wheel may hold an internal
@@ -338,7 +347,7 @@ fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
     if !missing.is_asked_by_user() {
         return None;
     }
-    let nearest = missing.nearest()?;
+    let nearest = missing.nearest(missing.is_for_older_pythons(case.text))?;
     let name = &missing.requirement.name;
     let command = &case.facts.command;
     if command.names(name) {
@@ -454,6 +463,14 @@ fn only_wheels(case: &Case<'_>) -> Option<String> {
     let pinned = command.requirement(&name).is_some_and(|requirement| requirement.pin().is_some());
     let anew = if pinned { anew.change(&name, Requirement::unpinned) } else { anew };
     Some(anew.with_value("--only-binary", &name).write())
+}
+
+/// What took the place of the package whose build failed.
+fn replacement_of_given_up(case: &Case<'_>) -> Option<String> {
+    let command = &case.facts.command;
+    let name = failed_package(case).filter(|name| command.names(name))?;
+    let replacement = Requirement::of(packages::replacement_of(&name)?)?;
+    Some(Anew::of(command)?.change(&name, |_| replacement.clone()).write())
 }
 
 fn psycopg_binary(case: &Case<'_>) -> Option<String> {
