@@ -1,7 +1,7 @@
 //! pip's account of a conflict: who asked for what.
 
 use super::Case;
-use super::compute::Anew;
+use super::anew::Anew;
 use crate::analysis::packages;
 use crate::analysis::requirement::Requirement;
 
