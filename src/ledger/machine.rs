@@ -1,6 +1,7 @@
 //! One machine as the ledger knows it.
 
 use crate::ledger::account::Account;
+use crate::ledger::replay::Nonces;
 
 /// A machine's bucket, spend and requests in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Machine {
     pub seen: u64,
     /// Milliseconds since the epoch of the machine's latest log record.
     pub last_record: u64,
+    /// Nonces of signed requests that could still be fresh.
+    pub nonces: Nonces,
 }
 
 impl Machine {

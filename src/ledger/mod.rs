@@ -4,13 +4,19 @@
 //! - [`bucket`]: how often a machine may call.
 //! - [`account`]: what was spent and what is reserved against one cap on one day.
 //! - [`machine`]: one machine's bucket, account and requests in flight.
+//! - [`replay`]: which nonces were admitted.
+//! - [`revocation`]: which credentials are out of use.
+//! - [`enrolment`]: which challenges were used, and how many machines enrolled.
 //! - [`shard`]: the transition over all of them.
 //! - [`wire`]: the messages between the Worker and the object.
 //! - [`rows`]: what is stored, in forms that tests pin.
 
 pub mod account;
 pub mod bucket;
+pub mod enrolment;
 pub mod machine;
+pub mod replay;
+pub mod revocation;
 pub mod rows;
 pub mod shard;
 pub mod wire;

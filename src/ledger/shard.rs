@@ -7,9 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ledger::account::Account;
+use crate::ledger::enrolment::Enrolments;
 use crate::ledger::machine::Machine;
+use crate::ledger::replay::Verdict;
+use crate::ledger::revocation::Revocations;
 use crate::ledger::rows::{self, Row, Unreadable};
-use crate::ledger::wire::{Admission, Budget, Cap, Charge, Command, Outcome, Refusal, Settlement, Standing};
+use crate::ledger::wire::{
+    Admission, Budget, Cap, Charge, Command, Credential, EnrolmentVerdict, Outcome, Refusal, Settlement,
+    Standing,
+};
 use crate::policy::day::Day;
 use crate::policy::limits::Limits;
 use crate::policy::plans::Plan;
@@ -27,6 +33,8 @@ pub struct Shard {
     service: Account,
     plans: BTreeMap<String, Account>,
     machines: HashMap<String, Machine>,
+    revocations: Revocations,
+    enrolments: Enrolments,
     open: HashMap<String, Reservation>,
     /// Open reservations in the order in which they expire.
     by_deadline: BTreeSet<(UnixMillis, String)>,
@@ -61,8 +69,11 @@ impl Shard {
     pub fn missing(&self, command: &Command) -> Vec<String> {
         let (subject, plan) = match command {
             Command::Admit(admission) => (&admission.subject, Some(&admission.plan)),
-            Command::Look { subject, plan } => (subject, Some(plan)),
+            Command::Look { subject, plan, .. } => (subject, Some(plan)),
             Command::Settle(settlement) => (&settlement.subject, None),
+            Command::Enrol(_) | Command::Revoke(_) | Command::Restore(_) | Command::Revocations => {
+                return Vec::new();
+            }
         };
         let machine = (!self.machines.contains_key(subject)).then(|| rows::machine_key(subject));
         let plan = plan.filter(|plan| !self.plans.contains_key(*plan)).map(|plan| rows::plan_key(plan));
@@ -73,6 +84,12 @@ impl Shard {
     pub fn load(&mut self, key: &str, value: Option<&str>) -> Result<(), Unreadable> {
         if key == rows::SERVICE {
             self.service = value.map(rows::read_account).transpose()?.unwrap_or_default();
+        } else if key == rows::ENROLMENTS {
+            self.enrolments = value.map(rows::read_enrolments).transpose()?.unwrap_or_default();
+        } else if key.starts_with(rows::REVOKED) {
+            if let Some(revocation) = value.map(rows::read_revocation).transpose()? {
+                self.revocations.add(revocation);
+            }
         } else if let Some(plan) = key.strip_prefix("plan/") {
             let account = value.map(rows::read_account).transpose()?.unwrap_or_default();
             self.plans.insert(plan.to_owned(), account);
@@ -93,14 +110,30 @@ impl Shard {
         let outcome = match command {
             Command::Admit(admission) => self.admit(limits, admission, now, &mut rows)?,
             Command::Settle(settlement) => self.settle(&settlement, &mut rows)?,
-            Command::Look { subject, plan } => match limits.plan(&plan) {
-                Some(plan_limits) => {
-                    let mut machine = self.machines.get(&subject).cloned().unwrap_or_default();
-                    machine.account.roll(self.today(limits, now, &machine, &plan));
-                    Outcome::Standing(standing(&machine, &plan, plan_limits, limits, now))
+            Command::Look { subject, plan, credential } => {
+                self.look(limits, subject, &plan, &credential, now, &mut rows)?
+            }
+            Command::Enrol(enrolment) => {
+                let today = limits.day.day_of(now);
+                let ends = limits.day.end_of(today);
+                let enrolled =
+                    self.enrolments.decide(&enrolment, limits.enrolment_difficulty, today, ends, now);
+                if enrolled.verdict == EnrolmentVerdict::Accepted {
+                    rows.push(rows::enrolments_row(&self.enrolments)?);
                 }
-                None => Outcome::UnknownPlan,
-            },
+                Outcome::Enrolled(enrolled)
+            }
+            Command::Revoke(revocation) => {
+                let row = rows::revocation_row(&revocation)?;
+                let added = self.revocations.add(revocation);
+                rows.extend(added.then_some(row));
+                Outcome::Changed(added)
+            }
+            Command::Restore(target) => {
+                rows.push(Row { key: rows::revocation_key(&target), value: None });
+                Outcome::Changed(self.revocations.remove(&target))
+            }
+            Command::Revocations => Outcome::Revocations { revocations: self.revocations.list() },
         };
         self.forget_machines_at_rest();
         Ok(Step { outcome, rows })
@@ -113,6 +146,41 @@ impl Shard {
         limits.day.day_of(now).max(self.service.day()).max(machine.account.day()).max(plan_day)
     }
 
+    /// How a machine stands. A signed question counts as admitted once like any other.
+    fn look(
+        &mut self,
+        limits: &Limits,
+        subject: String,
+        plan: &str,
+        credential: &Credential,
+        now: UnixMillis,
+        rows: &mut Vec<Row>,
+    ) -> Result<Outcome, Unreadable> {
+        let Some(plan_limits) = limits.plan(plan) else {
+            return Ok(Outcome::UnknownPlan);
+        };
+        if self.revocations.cover(&subject, credential) {
+            return Ok(Outcome::Revoked);
+        }
+        let mut machine = self.machines.get(&subject).cloned().unwrap_or_default();
+        if let Some(nonce) = &credential.nonce {
+            match machine.nonces.check(nonce, now) {
+                Verdict::Replayed => return Ok(Outcome::Replayed),
+                Verdict::New => machine.nonces.remember(nonce),
+                Verdict::Full(until) => {
+                    let reason = Refusal::Rate(wait_until(until, now));
+                    let standing = standing(&machine, plan, plan_limits, limits, now);
+                    return Ok(Outcome::Refused { reason, standing });
+                }
+            }
+            machine.seen = now.millis();
+            rows.push(rows::machine_row(&subject, &machine)?);
+            self.machines.insert(subject, machine.clone());
+        }
+        machine.account.roll(self.today(limits, now, &machine, plan));
+        Ok(Outcome::Standing(standing(&machine, plan, plan_limits, limits, now)))
+    }
+
     fn admit(
         &mut self,
         limits: &Limits,
@@ -123,6 +191,9 @@ impl Shard {
         let Some(plan) = limits.plan(&asked.plan) else {
             return Ok(Outcome::UnknownPlan);
         };
+        if self.revocations.cover(&asked.subject, &asked.credential) {
+            return Ok(Outcome::Revoked);
+        }
         let known = self.machines.entry(asked.subject.clone()).or_default().clone();
         let today = self.today(limits, now, &known, &asked.plan);
         let machine = self.machines.entry(asked.subject.clone()).or_insert(known);
@@ -132,6 +203,16 @@ impl Shard {
         if let Some(earlier) = self.open.get(&asked.id).filter(|earlier| earlier.subject == asked.subject) {
             let standing = standing(machine, &asked.plan, plan, limits, now);
             return Ok(Outcome::Admitted { budget: earlier.budget, record_at: earlier.record_at, standing });
+        }
+        let fresh = asked.credential.nonce.as_ref().map(|nonce| machine.nonces.check(nonce, now));
+        match fresh {
+            Some(Verdict::Replayed) => return Ok(Outcome::Replayed),
+            Some(Verdict::Full(until)) => {
+                let reason = Refusal::Rate(wait_until(until, now));
+                let standing = standing(machine, &asked.plan, plan, limits, now);
+                return Ok(Outcome::Refused { reason, standing });
+            }
+            Some(Verdict::New) | None => {}
         }
         if machine.in_flight >= plan.concurrency || self.open.contains_key(&asked.id) {
             let standing = standing(machine, &asked.plan, plan, limits, now);
@@ -169,6 +250,9 @@ impl Shard {
         }
         machine.in_flight = machine.in_flight.saturating_add(1);
         machine.seen = now.millis();
+        if let Some(nonce) = &asked.credential.nonce {
+            machine.nonces.remember(nonce);
+        }
         let record_at = UnixMillis::from_millis(machine.next_record(now.millis()));
         rows.push(rows::machine_row(&asked.subject, machine)?);
 
@@ -254,6 +338,11 @@ impl Shard {
             self.machines.retain(|_, machine| machine.in_flight > 0);
         }
     }
+}
+
+/// Nanoseconds until a nonce is forgotten.
+fn wait_until(until: UnixMillis, now: UnixMillis) -> u64 {
+    u64::try_from(until.since(now).as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
 fn standing(machine: &Machine, plan: &str, limits: &Plan, all: &Limits, now: UnixMillis) -> Standing {

@@ -13,13 +13,88 @@ pub enum Command {
     Admit(Admission),
     /// The request is over.
     Settle(Settlement),
-    /// How does the machine stand? Changes nothing.
+    /// How does the machine stand? Changes nothing but the memory of nonces.
     Look {
         /// The authenticated subject.
         subject: String,
         /// Its plan.
         plan: String,
+        /// What it proved itself with.
+        credential: Credential,
     },
+    /// A machine that met its challenge wants credentials.
+    Enrol(Enrolment),
+    /// An operator takes credentials out of use.
+    Revoke(Revocation),
+    /// An operator takes a revocation back.
+    Restore(Target),
+    /// Every revocation in force.
+    Revocations,
+}
+
+/// What the ledger has to know of a verified credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// When it was issued. A signing secret does not say; it then counts as issued at the beginning
+    /// of time, or when its machine enrolled.
+    pub issued_at: UnixMillis,
+    /// The token's id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jti: Option<String>,
+    /// To be admitted once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub nonce: Option<Nonce>,
+}
+
+/// The nonce of a signed request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nonce {
+    /// The nonce's hash: nonces are the client's text, of any length.
+    pub hash: u64,
+    /// The last moment at which the request is fresh.
+    pub fresh_until: UnixMillis,
+}
+
+/// A challenge that was met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// The challenge's id, to be used once.
+    pub challenge: String,
+    /// The client's network.
+    pub network: String,
+    /// The work that was done, in bits.
+    pub difficulty: u8,
+    /// Until when the challenge could be used.
+    pub expires_at: UnixMillis,
+}
+
+/// Credentials out of use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// Which.
+    pub target: Target,
+    /// When it was said.
+    pub at: UnixMillis,
+    /// The operator who said it: the subject of its token.
+    pub by: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+/// Which credentials a revocation means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Everything of one machine, or of another subject by its ledger name.
+    Machine(String),
+    /// One token.
+    Jti(String),
+    /// Everything issued before a moment.
+    IssuedBefore(UnixMillis),
 }
 
 /// A request that wants to go on.
@@ -32,6 +107,8 @@ pub struct Admission {
     pub subject: String,
     /// Its plan.
     pub plan: String,
+    /// What it proved itself with.
+    pub credential: Credential,
     /// What the request can cost at most.
     pub worst: NanoUsd,
     /// Milliseconds after which a reservation that was not settled is charged in full.
@@ -84,10 +161,47 @@ pub enum Outcome {
     },
     /// The plan of the credential is not among the settings.
     UnknownPlan,
+    /// The credential is revoked.
+    Revoked,
+    /// The nonce was admitted before.
+    Replayed,
+    /// What became of an enrolment.
+    Enrolled(Enrolled),
+    /// The revocation is in force, or taken back; whether that changed anything.
+    Changed(bool),
+    /// The answer to [`Command::Revocations`].
+    Revocations {
+        /// All in force, in the order of their targets.
+        revocations: Vec<Revocation>,
+    },
     /// The settlement is posted, or was already.
     Settled,
     /// The answer to [`Command::Look`].
     Standing(Standing),
+}
+
+/// What became of an enrolment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolled {
+    /// Whether it counts.
+    pub verdict: EnrolmentVerdict,
+    /// Enrolments of the last hour, for the difficulty of the next challenges.
+    pub recent: u32,
+}
+
+/// Whether a machine gets credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnrolmentVerdict {
+    /// It does.
+    Accepted,
+    /// The challenge was used before.
+    Used,
+    /// So many enrolled lately that this much work is too little: seconds to wait with a new one.
+    TooEasy,
+    /// Too many from the network or in all today: seconds until the day ends.
+    TooMany(u64),
 }
 
 /// Money for one request.
@@ -172,6 +286,11 @@ mod tests {
             id: "r1".to_owned(),
             subject: "laptop".to_owned(),
             plan: "standard".to_owned(),
+            credential: Credential {
+                issued_at: UnixMillis::from_millis(5),
+                jti: Some("t1".to_owned()),
+                nonce: Some(Nonce { hash: u64::MAX, fresh_until: UnixMillis::from_millis(9) }),
+            },
             worst: NanoUsd::from_nanos(7),
             lifetime_ms: 30_000,
         });
@@ -183,7 +302,7 @@ mod tests {
         for (command, text) in [
             (
                 admit,
-                r#"{"do":"admit","id":"r1","subject":"laptop","plan":"standard","worst":7,"lifetime_ms":30000}"#,
+                r#"{"do":"admit","id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}"#,
             ),
             (settle, r#"{"do":"settle","id":"r1","subject":"laptop","charge":{"actual":3}}"#),
         ] {

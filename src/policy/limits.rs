@@ -14,6 +14,8 @@ pub struct Limits {
     pub service_daily: NanoUsd,
     /// `DAY_STARTS_AT`.
     pub day: DayStart,
+    /// `ENROLLMENT_DIFFICULTY`, in leading zero bits.
+    pub enrolment_difficulty: u8,
 }
 
 impl Limits {

@@ -8,7 +8,7 @@ use crate::policy::limits::{Limits, parse_rate, parse_whole};
 use crate::policy::names::{self, plan_part};
 use crate::policy::plans::{ANONYMOUS, PLANS, Plan, Plans, STANDARD};
 use crate::policy::prices;
-use crate::policy::settings::{Entry, Fault, RulesMode, Secret, Settings};
+use crate::policy::settings::{Entry, Fault, Provider, RulesMode, Secret, Settings};
 use crate::policy::upstream::ApiBase;
 use crate::token::keys::Keyring;
 use crate::units::NanoUsd;
@@ -145,8 +145,10 @@ impl Reader<'_> {
             self.fault("OPERATOR_KEYS", "must not share a key with TOKEN_KEYS");
         }
         let name_form = "must be 1 to 128 visible ASCII characters";
-        let token_issuer = self.parsed("TOKEN_ISSUER", "pip-aide-gateway", name_form, visible_name);
-        let token_audience = self.parsed("TOKEN_AUDIENCE", "pip-aide", name_form, visible_name);
+        let token_issuer =
+            self.parsed("TOKEN_ISSUER", "pip-aide-gateway", name_form, |text| visible_name(text, 128));
+        let token_audience =
+            self.parsed("TOKEN_AUDIENCE", "pip-aide", name_form, |text| visible_name(text, 128));
         let token_ttl_days = self.whole("TOKEN_TTL_DAYS", "30", 1, 3_650);
         let max_body_bytes = self.whole("MAX_BODY_BYTES", "1048576", 1_024, 16_777_216);
         let max_context_bytes = self.whole("MAX_CONTEXT_BYTES", "16384", 1_024, 262_144);
@@ -168,6 +170,9 @@ impl Reader<'_> {
             "must be origins like https://example.org, separated by commas, or empty",
             parse_origins,
         );
+        let enrolment =
+            self.choice("ENROLLMENT", "proof_of_work", &[("proof_of_work", true), ("off", false)]);
+        let provider = self.provider();
         self.reserved_settings();
         Some(Settings {
             api_base: api_base?,
@@ -175,6 +180,8 @@ impl Reader<'_> {
             model: model?,
             limits: limits?,
             anonymous: anonymous?,
+            enrolment: enrolment?,
+            provider: provider?,
             token_keys: token_keys?,
             operator_keys: operator_keys?,
             token_issuer: token_issuer?,
@@ -201,6 +208,30 @@ impl Reader<'_> {
         Some(key.map(Secret::new))
     }
 
+    /// The three settings of an identity provider: all or none.
+    fn provider(&mut self) -> Option<Option<Provider>> {
+        let names = ["JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"];
+        let set: Vec<&str> = names
+            .into_iter()
+            .filter(|name| {
+                self.environment.get(*name).is_some_and(|entry| *entry != Entry::Text(String::new()))
+            })
+            .collect();
+        if set.is_empty() {
+            return Some(None);
+        }
+        for name in names.into_iter().filter(|name| !set.contains(name)) {
+            self.fault(name, "is missing: an identity provider needs JWKS_URL, JWT_ISSUER and JWT_AUDIENCE");
+        }
+        let url_form =
+            "must be an https URL (http only to a loopback address) without userinfo, query or fragment";
+        let jwks_url = self.parsed("JWKS_URL", "https://unset.invalid", url_form, ApiBase::parse);
+        let name_form = "must be 1 to 512 visible ASCII characters";
+        let issuer = self.parsed("JWT_ISSUER", "-", name_form, |text| visible_name(text, 512));
+        let audience = self.parsed("JWT_AUDIENCE", "-", name_form, |text| visible_name(text, 512));
+        Some(Some(Provider { jwks_url: jwks_url?.as_str().to_owned(), issuer: issuer?, audience: audience? }))
+    }
+
     /// Settings whose defaults are in force and whose other values this version cannot honour yet.
     /// They are refused, not ignored.
     fn reserved_settings(&mut self) {
@@ -209,11 +240,6 @@ impl Reader<'_> {
             (text == "durable_object").then_some(())
         });
         self.parsed("SHARDS", "1", &format!("{later} 1"), |text| (text == "1").then_some(()));
-        self.choice("ENROLLMENT", "proof_of_work", &[("proof_of_work", ()), ("off", ())]);
-        self.whole("ENROLLMENT_DIFFICULTY", "18", 8, 32);
-        for name in ["JWKS_URL", "JWT_ISSUER", "JWT_AUDIENCE"] {
-            self.parsed(name, "", &format!("{later} leaving it unset"), |text| text.is_empty().then_some(()));
-        }
     }
 
     fn limits(&mut self) -> Option<Limits> {
@@ -259,7 +285,13 @@ impl Reader<'_> {
             "must be HH:MM and Z or an offset, like 00:00Z or 00:00+08:00",
             DayStart::parse,
         );
-        whole.then_some(Limits { plans, service_daily: service_daily?, day: day? })
+        let difficulty = self.whole("ENROLLMENT_DIFFICULTY", "18", 8, 32);
+        whole.then_some(Limits {
+            plans,
+            service_daily: service_daily?,
+            day: day?,
+            enrolment_difficulty: u8::try_from(difficulty?).ok()?,
+        })
     }
 
     fn plan(&mut self, names: &PlanNames, defaults: Option<&PlanDefaults>) -> Option<Plan> {
@@ -333,9 +365,9 @@ struct PlanDefaults {
     total_daily_usd: Option<&'static str>,
 }
 
-fn visible_name(text: &str) -> Option<String> {
+fn visible_name(text: &str, longest: usize) -> Option<String> {
     let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-    (visible && (1..=128).contains(&text.len())).then(|| text.to_owned())
+    (visible && (1..=longest).contains(&text.len())).then(|| text.to_owned())
 }
 
 fn parse_origins(text: &str) -> Option<Vec<String>> {

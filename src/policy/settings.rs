@@ -61,6 +61,17 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// An identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Where its keys are published (RFC 7517).
+    pub jwks_url: String,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// The `aud` that its tokens must hold.
+    pub audience: String,
+}
+
 /// When rules answer: `RULES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RulesMode {
@@ -85,6 +96,10 @@ pub struct Settings {
     pub limits: Limits,
     /// `ANONYMOUS`: whether clients without a credential are let in on their own plan.
     pub anonymous: bool,
+    /// `ENROLLMENT`: whether machines may enrol themselves.
+    pub enrolment: bool,
+    /// `JWKS_URL`, `JWT_ISSUER`, `JWT_AUDIENCE`: whose tokens count besides our own.
+    pub provider: Option<Provider>,
     /// `TOKEN_KEYS`.
     pub token_keys: Keyring,
     /// `OPERATOR_KEYS`.

@@ -26,6 +26,12 @@ impl ApiBase {
         (secure && plain_path).then(|| Self(text.trim_end_matches('/').to_owned()))
     }
 
+    /// The URL as it was set, without a trailing slash.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The URL of chat completions.
     #[must_use]
     pub fn chat_completions(&self) -> String {
