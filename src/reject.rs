@@ -41,7 +41,7 @@ pub enum Reject {
 }
 
 /// Seconds after which a request may be tried again when all that is known is that the cause passes.
-const SOON_SECONDS: u64 = 5;
+pub const SOON_SECONDS: u64 = 5;
 
 /// How a kind of problem is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::settings::Fault;
+use crate::reject::SOON_SECONDS;
 use crate::reply::Reply;
 
 /// `GET /healthz`: the Worker runs.
@@ -44,6 +45,11 @@ struct Named<'a> {
 pub fn ready(faults: &[Fault], request_id: &str) -> Reply {
     let named = faults.iter().map(|fault| Named { name: &fault.name, problem: &fault.problem }).collect();
     let body = serde_json::to_string(&Ready { ready: faults.is_empty(), faults: named, request_id });
-    let status = if faults.is_empty() { 200 } else { 503 };
-    Reply::new(status, "application/json", request_id, body.unwrap_or_else(|_| String::from("{}")))
+    let body = body.unwrap_or_else(|_| String::from("{}"));
+    if faults.is_empty() {
+        Reply::new(200, "application/json", request_id, body)
+    } else {
+        Reply::new(503, "application/json", request_id, body)
+            .with_header("Retry-After", SOON_SECONDS.to_string())
+    }
 }

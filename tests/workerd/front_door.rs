@@ -182,7 +182,9 @@ fn the_model_answers_and_its_commands_are_screened() {
         assert_eq!(answer["usage"]["completion_tokens"], COMPLETION_TOKENS);
         let withheld = answer["withheld"].as_array().expect("a list");
         assert_eq!(withheld.len(), 1, "{answer}");
-        assert_eq!(withheld[0]["command"], "rm -rf /", "{answer}");
+        // What is withheld may be an attacker's text: it need not be given back word for word.
+        let command = withheld[0]["command"].as_str().expect("a command is text");
+        assert!(!command.is_empty() && !command.contains("rm -rf"), "{answer}");
         assert!(withheld[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{answer}");
         reply.assert_rate_limit("machine");
 

@@ -6,8 +6,10 @@
 //! was found once is taken out wherever else it stands ([`spread`]). What is put in its place is
 //! never taken for a secret itself, so that redacting twice is redacting once.
 
+mod assignment;
 mod clean;
 mod line;
+mod netrc;
 mod secrets;
 mod spread;
 mod words;

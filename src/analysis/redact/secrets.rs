@@ -35,6 +35,8 @@ impl Found {
                     last.mark = MARK;
                 }
             }
+            // Two in a row would be read as one value the next time.
+            Some(last) if start == last.end && mark == MARK && last.mark == MARK => last.end = end,
             _ => self.spans.push(Span { start, end, mark, spreads }),
         }
     }
@@ -51,12 +53,13 @@ pub(super) fn find(text: &str) -> Found {
     let mut in_key_block = false;
     for line in text.split_inclusive('\n') {
         let bare = line.strip_suffix('\n').unwrap_or(line);
-        if in_key_block {
-            in_key_block = continue_key_block(bare, offset, &mut found);
-        } else if let Some(begin) = key_block_begin(bare) {
-            in_key_block = start_key_block(bare, begin, offset, &mut found);
-        } else {
-            scan_line(bare, offset, &mut found);
+        let scanned = if in_key_block { key_block_part(bare) } else { 0 };
+        let indent = bare.len().saturating_sub(bare.trim_start().len());
+        found.add(offset.saturating_add(indent), offset.saturating_add(scanned), MARK, false);
+        in_key_block = in_key_block && (scanned == bare.len() && end_of_block(bare).is_none());
+        if !in_key_block {
+            let rest = bare.get(scanned..).unwrap_or_default();
+            in_key_block = scan_outside(rest, offset.saturating_add(scanned), &mut found);
         }
         offset = offset.saturating_add(line.len());
     }
@@ -87,46 +90,42 @@ fn key_block_begin(line: &str) -> Option<usize> {
         .then_some(at)
 }
 
-fn start_key_block(line: &str, begin: usize, offset: usize, found: &mut Found) -> bool {
-    // What stands before the key may hold another secret.
-    scan_line(line.get(..begin).unwrap_or_default(), offset, found);
-    let start = offset.saturating_add(begin);
-    match end_of_block(line.get(begin..).unwrap_or_default()) {
-        // All on one line, with `\n` written out.
-        Some(end) => {
-            found.add(start, start.saturating_add(end), MARK, false);
-            let rest = begin.saturating_add(end);
-            scan_line(line.get(rest..).unwrap_or_default(), offset.saturating_add(rest), found);
-            false
-        }
-        None => {
+/// A line, or the rest of one, outside a block; whether a block begins on it and goes on.
+fn scan_outside(line: &str, offset: usize, found: &mut Found) -> bool {
+    let mut done = 0_usize;
+    loop {
+        let rest = line.get(done..).unwrap_or_default();
+        let place = offset.saturating_add(done);
+        let Some(begin) = key_block_begin(rest) else {
+            scan_line(rest, place, found);
+            return false;
+        };
+        // What stands before the key may hold another secret.
+        scan_line(rest.get(..begin).unwrap_or_default(), place, found);
+        let start = place.saturating_add(begin);
+        let Some(length) = end_of_block(rest.get(begin..).unwrap_or_default()) else {
             found.add(start, offset.saturating_add(line.len()), MARK, false);
-            true
-        }
+            return true;
+        };
+        // All on one line, with `\n` written out.
+        found.add(start, start.saturating_add(length), MARK, false);
+        done = done.saturating_add(begin).saturating_add(length);
     }
 }
 
-/// A line of the block goes whole. A line that cannot be one ends the block: somebody who prints
-/// only the beginning does not hide the rest of the log.
-fn continue_key_block(line: &str, offset: usize, found: &mut Found) -> bool {
-    let start = offset.saturating_add(line.len().saturating_sub(line.trim_start().len()));
-    let mut words = line.split_ascii_whitespace();
+/// How much of a line belongs to the block that is open: all of it, up to the block's end, or
+/// nothing where it cannot: somebody who prints only the beginning does not hide the rest of the log.
+fn key_block_part(line: &str) -> usize {
     if let Some(end) = end_of_block(line) {
-        found.add(start, offset.saturating_add(end), MARK, false);
-        scan_line(line.get(end..).unwrap_or_default(), offset.saturating_add(end), found);
-        return false;
+        return end;
     }
     let base64 = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    let mut words = line.split_ascii_whitespace();
     let body = words.next().is_none_or(base64) && words.next().is_none();
     // RFC 1421 headers of old OpenSSL keys.
     let header = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:"];
-    if body || header.iter().any(|name| line.trim_start().starts_with(name)) {
-        found.add(start, offset.saturating_add(line.len()), MARK, false);
-        true
-    } else {
-        scan_line(line, offset, found);
-        false
-    }
+    let belongs = body || header.iter().any(|name| line.trim_start().starts_with(name));
+    if belongs { line.len() } else { 0 }
 }
 
 /// One past the dashes that close a block's last line.

@@ -8,8 +8,11 @@ use super::secrets::Found;
 const SHORTEST: usize = 8;
 /// The first bytes by which a secret is looked for.
 const WINDOW: usize = 8;
-/// A log with more secrets than that has its first ones taken out everywhere; bounds the work.
+/// A log with more secrets than that has its first ones taken out everywhere; bounds the work, as
+/// do the two limits below: how much of a secret is compared, and how many may begin alike.
 const MOST: usize = 64;
+const COMPARED: usize = 64;
+const MOST_ALIKE: usize = 2;
 
 /// Secrets found in a text, to be looked for in all of it.
 pub(super) struct Known {
@@ -27,12 +30,13 @@ impl Known {
             // Userinfo: the name before the colon is no secret.
             let value = value.split_once(':').map_or(value, |(_, password)| password);
             let decoded = percent_decoded(value);
-            for value in [Some(value), decoded.as_deref()].into_iter().flatten() {
-                let new = is_unlike_a_word(value) && !secrets.iter().any(|other| other == value);
-                if new && secrets.len() < MOST {
-                    secrets.push(value.to_owned());
-                }
+            // A value that takes the rest of its line may hold the secret among other words, a
+            // cookie by its own name.
+            for word in value.split([' ', '\t', ';', ',']).take(8) {
+                add(&mut secrets, word);
+                add(&mut secrets, word.split_once('=').map_or("", |(_, part)| part));
             }
+            add(&mut secrets, decoded.as_deref().unwrap_or_default());
         }
         // The longest first, so that one that contains another goes whole.
         secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -47,6 +51,7 @@ impl Known {
         Self { secrets, filter }
     }
 
+    /// `text` without them.
     pub(super) fn take_out_of(&self, text: String) -> String {
         if self.secrets.is_empty() {
             return text;
@@ -63,7 +68,11 @@ impl Known {
             } else {
                 None
             };
-            let length = secret.map_or(1, String::len);
+            let length = secret.map_or(1, |secret| match secret.len() {
+                // Only its beginning was compared: the rest is what stands there in one word.
+                COMPARED => rest.iter().take_while(|byte| byte.is_ascii_graphic()).count().max(COMPARED),
+                length => length,
+            });
             let end = at.saturating_add(length);
             if secret.is_some() {
                 found.add(at, end, MARK, false);
@@ -71,6 +80,15 @@ impl Known {
             at = end;
         }
         super::secrets::replace(&text, found)
+    }
+}
+
+fn add(secrets: &mut Vec<String>, value: &str) {
+    let value = super::super::facts::cut(value, COMPARED);
+    let alike = |other: &&String| other.as_bytes().first_chunk::<WINDOW>() == value.as_bytes().first_chunk();
+    let new = is_unlike_a_word(value) && !secrets.iter().any(|other| other == value);
+    if new && secrets.len() < MOST && secrets.iter().filter(alike).count() < MOST_ALIKE {
+        secrets.push(value.to_owned());
     }
 }
 

@@ -3,6 +3,12 @@ use super::*;
 /// What must be gone, and what must be left of the line.
 const LINES: &[(&str, &str)] = &[
     (
+        "-----BEGIN A KEY-----FAKE-----END A KEY----- -----BEGIN B KEY-----FAKE-----END B KEY-----",
+        "[redacted] [redacted]",
+    ),
+    ("{\"password\": \"ab\\\"cd FAKE\", \"n\": 1}", "{\"password\": \"[redacted]\", \"n\": 1}"),
+    ("run --password \"a b FAKE\" x", "run --password \"[redacted]\" x"),
+    (
         "Command: pip install -i https://ci:hunter2-FAKE@pypi.example/simple x",
         "Command: pip install -i https://[redacted]@pypi.example/simple x",
     ),

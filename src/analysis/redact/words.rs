@@ -2,6 +2,9 @@
 
 include!(concat!(env!("OUT_DIR"), "/redaction.rs"));
 
+/// How much of a long value is looked at to tell what it is.
+const LOOKED_AT: usize = 128;
+
 /// A token known by how it begins.
 pub(super) struct Token {
     prefix: &'static str,
@@ -29,11 +32,15 @@ pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
         let belongs = |byte: &u8| {
             byte.is_ascii_alphanumeric() || b"_-".contains(byte) || token.extra.as_bytes().contains(byte)
         };
+        // Decided by the beginning, so that words in a row that begin like tokens stay cheap.
+        let head = tail.get(..LOOKED_AT).unwrap_or(tail);
+        let length = head.iter().take_while(|byte| belongs(byte)).count();
+        let mixed = head.iter().take(length).any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+        if length < token.tail || (token.mixed && !mixed) {
+            return None;
+        }
         let length = tail.iter().take_while(|byte| belongs(byte)).count();
-        let long_enough = length >= token.tail;
-        let taken = tail.get(..length)?;
-        let mixed = taken.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-        (long_enough && (mixed || !token.mixed)).then(|| token.prefix.len().saturating_add(length))
+        Some(token.prefix.len().saturating_add(length))
     })
 }
 
@@ -98,7 +105,6 @@ fn split_words(name: &[u8]) -> Vec<String> {
 /// and are left alone: pip prints them.
 pub(super) fn looks_random(value: &[u8]) -> bool {
     const SHORTEST: usize = 24;
-    const LOOKED_AT: usize = 128;
     if value.len() < SHORTEST {
         return false;
     }

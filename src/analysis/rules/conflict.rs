@@ -1,11 +1,12 @@
 //! pip's account of a conflict: who asked for what.
 
 use super::Case;
-use super::compute::Anew;
+use super::anew::Anew;
 use crate::analysis::packages;
 use crate::analysis::requirement::Requirement;
 
-const BEGIN: &str = "The conflict is caused by:";
+/// At the beginning of a line: a build's output is indented.
+const BEGIN: &str = "\nThe conflict is caused by:";
 /// How many lines of the account are read.
 const MOST_LINES: usize = 40;
 
@@ -21,7 +22,7 @@ impl Account {
     fn parse(text: &str) -> Option<Self> {
         let rest = text.get(text.rfind(BEGIN)?..)?;
         let mut account = Self { asked: Vec::new(), dependents: Vec::new(), depended_on: Vec::new() };
-        for line in rest.lines().skip(1).take(MOST_LINES) {
+        for line in rest.lines().skip(2).take(MOST_LINES) {
             let Some(line) = line.strip_prefix("    ") else { break };
             if let Some(asked) = line.strip_prefix("The user requested ") {
                 account.asked.extend(Requirement::parse(asked.split(" (from ").next().unwrap_or(asked)));

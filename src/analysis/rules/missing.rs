@@ -23,7 +23,8 @@ impl Missing {
     /// Reads the line, from wherever the sentence begins.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let rest = line.get(line.find(BEGIN)?.checked_add(BEGIN.len())?..)?;
-        let (head, versions) = rest.rsplit_once("(from versions:")?;
+        // pip 20.3 leaves the list out where it is empty.
+        let (head, versions) = rest.rsplit_once("(from versions:").unwrap_or((rest, ""));
         let (requirement, asked_by) = match head.split_once("(from ") {
             Some((requirement, by)) => (requirement, Some(by.trim_end().trim_end_matches(')').to_owned())),
             None => (head, None),
@@ -39,10 +40,22 @@ impl Missing {
         self.asked_by.as_ref().is_none_or(|by| by.starts_with("-r ") || by.starts_with("-c "))
     }
 
+    /// Whether pip says that the version is only for older Pythons, in its line before this one.
+    pub(super) fn is_for_older_pythons(&self, text: &str) -> bool {
+        const IGNORED: &str = "Ignored the following versions that require a different python version: ";
+        let asked =
+            self.requirement.clauses.first().map(|clause| format!("{} Requires-Python ", clause.version));
+        let line = text.rfind(IGNORED).and_then(|at| text.get(at..)?.lines().next()?.strip_prefix(IGNORED));
+        let mut entries = line.unwrap_or_default().split("; ");
+        asked.is_some_and(|asked| {
+            entries.any(|entry| entry.strip_prefix(asked.as_str()).is_some_and(|range| range.contains('<')))
+        })
+    }
+
     /// The offered version that comes nearest to what was asked for: the same one without its
     /// local label; the newest below a version that is too new; the oldest above one that is too
-    /// old. Pre-releases only where nothing else is offered.
-    pub(super) fn nearest(&self) -> Option<Version> {
+    /// old, or that this Python is too new for. Pre-releases only where nothing else is offered.
+    pub(super) fn nearest(&self, is_python_too_new: bool) -> Option<Version> {
         let clause = self.requirement.clauses.first()?;
         let asked = &clause.version;
         if let Some(plain) = asked.without_local() {
@@ -57,6 +70,7 @@ impl Missing {
         let finals = || self.offered.iter().filter(is_final);
         let below = finals().filter(|version| *version < asked).max_by(greater);
         let above = finals().filter(|version| *version > asked).min_by(greater);
+        let below = if is_python_too_new && above.is_some() { None } else { below };
         let nearest = match (below, above) {
             // Between two: within the same major version, else the newer.
             (Some(below), Some(above))
@@ -78,7 +92,7 @@ mod tests {
 
     fn nearest(asked: &str, offered: &str) -> Option<String> {
         let line = format!("ERROR: {BEGIN}{asked} (from versions: {offered})");
-        Missing::parse(&line).unwrap().nearest().map(|version| version.to_string())
+        Missing::parse(&line).unwrap().nearest(false).map(|version| version.to_string())
     }
 
     #[test]
@@ -92,7 +106,21 @@ mod tests {
             Missing::parse(&format!("{BEGIN}a>=1 (from b==2->c) (from versions: 0.1, 0.2rc1)")).unwrap();
         assert!(!missing.is_asked_by_user());
         assert_eq!(missing.offered.len(), 2);
+        assert!(Missing::parse(&format!("{BEGIN}a")).unwrap().offered.is_empty());
         assert_eq!(Missing::parse("ERROR: something else"), None);
+    }
+
+    #[test]
+    fn for_an_older_python_the_next_newer_version_is_taken() {
+        let text = format!(
+            "ERROR: Ignored the following versions that require a different python version: 0.36.0 Requires-Python >=3.6,<3.10; \
+             0.37.0 Requires-Python >=3.7\nERROR: {BEGIN}a==0.36.0 (from versions: 0.35.0, 0.39.0, 0.40.0)"
+        );
+        let missing = Missing::parse(&text).unwrap();
+        assert!(missing.is_for_older_pythons(&text));
+        assert_eq!(missing.nearest(true).map(|version| version.to_string()).as_deref(), Some("0.39.0"));
+        let missing = Missing::parse(&text.replace("a==0.36.0", "a==0.37.0")).unwrap();
+        assert!(!missing.is_for_older_pythons(&text));
     }
 
     #[test]

@@ -6,8 +6,12 @@
 //! therefore takes from it only *which* known kind of failure this is, and names that it looks up
 //! in our tables or in the user's own command; it never passes a name on.
 
+mod anew;
+mod build;
+mod command_line;
 mod compute;
 mod conflict;
+mod index;
 mod missing;
 mod scan;
 

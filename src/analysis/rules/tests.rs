@@ -51,3 +51,104 @@ fn a_name_from_a_build_is_used_only_if_our_tables_know_it() {
     let advice = "      The 'a' PyPI package is deprecated, use 'acme-wheel-shim'";
     assert_eq!(commands("pip install a", advice), Vec::<String>::new());
 }
+
+const NONE: &str = "ERROR: Could not find a version that satisfies the requirement ";
+
+/// The user's command, what pip says in its own words, and the right commands; `UNCERTAIN` where
+/// none helps.
+fn kinds() -> Vec<(&'static str, String, Vec<&'static str>)> {
+    let built = |name: &str, version: &str, error: &str| {
+        format!(
+            "Collecting {name}=={version}\n  Downloading {name}-{version}.tar.gz (1 kB)\n--- stderr ---\n  error: subprocess-exited-with-error\n  \n      \
+             {error}\n      [end of output]\nerror: subprocess-exited-with-error\n"
+        )
+    };
+    vec![
+        ("pip install PIL", format!("{NONE}PIL (from versions: none)"), vec!["pip install Pillow"]),
+        ("pip install yaml", format!("{NONE}yaml"), vec!["pip install PyYAML"]),
+        ("pip install cv2", "  Could not find a version that satisfies the requirement cv2 (from versions: )".into(), vec!["pip install opencv-python"]),
+        ("pip install tensorflwo six", format!("{NONE}tensorflwo (from versions: none)"), vec!["pip install tensorflow six"]),
+        ("pip install requests-2.31.0", format!("{NONE}requests-2.31.0 (from versions: none)"), vec!["pip install requests==2.31.0"]),
+        ("pip install zqxwv-internal", format!("{NONE}zqxwv-internal (from versions: none)"), vec!["UNCERTAIN"]),
+        ("pip install sqlite3", format!("{NONE}sqlite3 (from versions: none)"), vec!["UNCERTAIN"]),
+        ("pip install requirments.txt", format!("{NONE}requirments.txt (from versions: none)"), vec!["UNCERTAIN"]),
+        ("pip install scipy>=1.12", format!("{NONE}scipy>=1.12 (from versions: 1.9, 1.10.1)"), vec!["pip install scipy==1.10.1"]),
+        ("pip install -r r.txt", format!("{NONE}numpy==9 (from -r r.txt (line 2)) (from versions: 1.26.4)"), vec!["pip install numpy==1.26.4"]),
+        ("pip install -r r.txt", format!("{NONE}acme-x==9 (from -r r.txt (line 2)) (from versions: 1.0)"), vec!["UNCERTAIN"]),
+        ("pip install flask", format!("{NONE}numpy==9 (from flask) (from versions: 1.0)"), vec!["UNCERTAIN"]),
+        ("pip install torch==2.0.0+cu117 six", format!("{NONE}torch==2.0.0+cu117 (from versions: 1.9.0, 2.0.0)"), vec!["pip install torch==2.0.0 six"]),
+        (
+            "pip install celery==4.4.7",
+            format!("Please use pip<24.1 if you need to use this version.\n{NONE}celery==4.4.7 (from versions: 5.0)"),
+            vec!["python -m pip install pip==24.0", "pip install celery==4.4.7"],
+        ),
+        (
+            "pip install a==1 flask==2.0.0 werkzeug==1.0.0",
+            "\nThe conflict is caused by:\n    The user requested werkzeug==1.0.0\n    flask 2.0.0 depends on Werkzeug>=2.0\n\nTo fix".into(),
+            vec!["pip install a==1 flask==2.0.0 werkzeug"],
+        ),
+        (
+            "pip install boto3==1 s3fs==1",
+            "\nThe conflict is caused by:\n    boto3 1 depends on botocore>=2\n    s3fs 1 depends on botocore<2\n".into(),
+            vec!["pip install boto3 s3fs"],
+        ),
+        ("pip install flask=2.0 numpy", "ERROR: Invalid requirement: 'flask=2.0'".into(), vec!["pip install numpy flask==2.0"]),
+        ("pip install flask == 2.0", "ERROR: Invalid requirement: '==': Expected package name".into(), vec!["pip install flask==2.0"]),
+        ("pip install flask@2.0", "ERROR: Could not install packages due to an OSError: Invalid URL '2.0': No scheme supplied.".into(), vec!["pip install flask==2.0"]),
+        ("pip install --upgade six", "\nno such option: --upgade".into(), vec!["pip install --upgrade six"]),
+        ("pip install --resume-retries 5 six", "\nno such option: --resume-retries".into(), vec!["pip install six"]),
+        ("pip install --use-feature=x six", "option --use-feature: invalid choice: 'x' (choose from 'y')".into(), vec!["pip install six"]),
+        ("pip install --target /x --blah six", "\nno such option: --blah".into(), vec![]),
+        ("pip install six", "ERROR: Could not install packages due to an EnvironmentError: [Errno 13] Permission denied: '/usr/x'\nConsider using the `--user` option or check the permissions.".into(), vec!["pip install --user six"]),
+        ("pip install --user six", "ERROR: Can not perform a '--user' install. User site-packages are not visible in this virtualenv.".into(), vec!["pip install six"]),
+        ("pip install six", "ERROR: Cannot uninstall 'six'. It is a distutils installed project and thus".into(), vec!["pip install --ignore-installed six"]),
+        ("pip install six", "zipfile.BadZipFile: File is not a zip file".into(), vec!["pip install --no-cache-dir six"]),
+        ("pip install six", "ReadTimeoutError(\"HTTPSConnectionPool(host='h', port=443): Read timed out.\")".into(), vec!["pip install --timeout=120 --retries=10 six"]),
+        ("pip install -i https://x six", "ReadTimeoutError(\"x\")".into(), vec!["UNCERTAIN"]),
+        ("pip install ./x-1.0-cp39-cp39-win32.whl", "ERROR: x-1.0-cp39-cp39-win32.whl is not a supported wheel on this platform.".into(), vec!["UNCERTAIN"]),
+        ("pip install h/pandas-1.2.0-cp37-cp37m-win32.whl", "ERROR: pandas-1.2.0-cp37-cp37m-win32.whl is not a supported wheel on this platform.".into(), vec!["pip install pandas"]),
+        ("pip install scipy==1.0", built("scipy", "1.0", "ModuleNotFoundError: No module named 'distutils.msvccompiler'"), vec!["pip install scipy"]),
+        ("pip install scipy", built("scipy", "1.0", "ModuleNotFoundError: No module named 'distutils.msvccompiler'"), vec!["UNCERTAIN"]),
+        ("pip install cchardet==2.1", built("cchardet", "2.1", "x.c:1:2: fatal error: longintrepr.h: No such file or directory"), vec!["pip install cchardet"]),
+        ("pip install lxml==4.0", built("lxml", "4.0", "Error: Please make sure the libxml2 and libxslt development packages are installed."), vec!["pip install lxml"]),
+        ("pip install mysqlclient==2.0", built("mysqlclient", "2.0", "OSError: mysql_config not found"), vec!["UNCERTAIN"]),
+        ("pip install dlib", built("dlib", "19", "RuntimeError: CMake must be installed to build the following extensions: dlib"), vec!["pip install cmake", "pip install dlib"]),
+        ("pip install sklearn", built("sklearn", "0.0", "x"), vec!["pip install scikit-learn"]),
+        ("pip install orjson==3.0", built("orjson", "3.0", "error: could not compile `x` due to 29 previous errors"), vec!["pip install orjson"]),
+        ("pip install torch-scatter", built("torch-scatter", "2", "ModuleNotFoundError: No module named 'torch'"), vec!["pip install torch", "pip install --no-build-isolation torch-scatter"]),
+        ("pip install x", built("x", "1", "a.c:1:1: fatal error: evil.example/x.h: No such file or directory"), vec![]),
+        ("pip install x", built("x", "1", "a.c:1:1: fatal error: a/b.h: No such file or directory"), vec!["UNCERTAIN"]),
+    ]
+}
+
+#[test]
+fn each_kind_is_recognised_by_how_pip_speaks() {
+    for (command, log, right) in kinds() {
+        let screened = consult_log(command, &log, "3.11.7").map(|finding| {
+            let text = redact(&format!("Command: {command}\n"));
+            let screened = crate::analysis::screen::screen(
+                &finding.advice.into(),
+                &facts::read(&text),
+                crate::analysis::screen::Source::Rule,
+            );
+            assert!(screened.withheld.is_empty(), "{command}: {screened:?}");
+            if screened.commands.is_empty() { vec!["UNCERTAIN".to_owned()] } else { screened.commands }
+        });
+        assert_eq!(screened.unwrap_or_default(), right, "{command}\n{log}");
+    }
+}
+
+#[test]
+fn a_rule_for_older_pythons_leaves_newer_ones_alone() {
+    let log = "Collecting a==1\n      error in a setup command: use_2to3 is invalid.";
+    let rule = |python| consult_log("pip install a==1", log, python).map(|finding| finding.rule);
+    assert_eq!((rule("3.11.7"), rule("3.12.1")), (Some("use-2to3"), None));
+}
+
+#[test]
+fn answers_are_in_the_language_of_the_log() {
+    let log = "      x.cc:33:10: 致命错误：snappy-c.h：没有那个文件或目录";
+    let advice = consult_log("pip install a", log, "3.11.7").map(|finding| finding.advice);
+    let Some(Advice::Uncertain { sentence }) = advice else { panic!("{advice:?}") };
+    assert!(sentence.starts_with("编译器找不到 snappy-c.h"), "{sentence}");
+}

@@ -1,0 +1,146 @@
+//! A secret by the name it is given: `name=value`, `name: value`, `"name": "value"`, headers.
+
+use super::MARK;
+use super::line::{Line, REACH, ends_word, is_name_byte};
+use super::words::{looks_random, names_a_person, names_a_secret};
+
+/// How much of a value is looked at when its name announces no secret: enough to see whether it
+/// looks drawn at random, and little enough for a line of nothing but equals signs.
+const GLANCE: usize = 512;
+
+struct Name {
+    start: usize,
+    end: usize,
+    /// The quote that opened right before the name.
+    opening: Option<u8>,
+    is_option: bool,
+}
+
+impl Line<'_> {
+    /// `name=value`, `name: value`, `"name": "value"`. `at` is the sign.
+    pub(super) fn assignment(&mut self, at: usize, sign: u8) -> Option<usize> {
+        let after = at.saturating_add(1);
+        // `==` compares or pins a version, `::` joins names.
+        if self.byte(after) == Some(sign) || self.before(at) == Some(sign) {
+            return None;
+        }
+        let name = self.name_before(at)?;
+        let key = self.slice(name.start, name.end);
+        let first_on_line = self.is_first(name.start);
+        let secret = names_a_secret(key);
+        let prompt = !secret && sign == b':' && self.is_prompt;
+        let person = first_on_line && names_a_person(key);
+        let announced = secret || person || prompt;
+        if !announced && after < self.plain_until {
+            return None;
+        }
+        let (start, end) = self.value_after(after, &name, first_on_line && (secret || person), announced);
+        if start >= end {
+            return None;
+        }
+        let value = self.slice(start, end);
+        let nothing: [&[u8]; 8] = [b"None", b"null", b"true", b"false", b"True", b"False", b"str", b"*"];
+        if nothing.contains(&value) || value == MARK.as_bytes() {
+            return Some(end);
+        }
+        if announced {
+            let end = if prompt { self.bytes.len() } else { end };
+            self.mark(start, end, MARK, secret);
+            return Some(end);
+        }
+        let run = self
+            .until_within(start, GLANCE, |byte| !(byte.is_ascii_alphanumeric() || b"+/_-=".contains(&byte)));
+        if run == end && looks_random(value) {
+            self.mark(start, end, MARK, true);
+            return Some(end);
+        }
+        self.plain_until = end;
+        None
+    }
+
+    /// The name left of the sign at `at`: bare, quoted, or bare inside a quoted pair.
+    fn name_before(&self, at: usize) -> Option<Name> {
+        let space = self.back(at, |byte| byte == b' ');
+        let quote_before = |at: usize| self.before(at).filter(|byte| b"\"'`".contains(byte));
+        let closing = quote_before(space);
+        let mut end = if closing.is_some() { space.saturating_sub(1) } else { space };
+        if closing.is_some() && self.before(end) == Some(b'\\') {
+            end = end.saturating_sub(1);
+        }
+        let start = self.back(end, is_name_byte);
+        // `--name=value`: the dashes are no part of the name.
+        let start = self.until(start, |byte| byte != b'-').min(end);
+        if start >= end {
+            return None;
+        }
+        // `"Authorization: x"`: the quote opens before the name and closes after the value.
+        let opening = if closing.is_none() { quote_before(start) } else { None };
+        let is_option = self.slice(start.saturating_sub(2), start) == b"--";
+        Some(Name { start, end, opening, is_option })
+    }
+
+    /// Where the value behind a sign begins and ends.
+    fn value_after(&self, after: usize, name: &Name, whole_line: bool, announced: bool) -> (usize, usize) {
+        let mut start = self.until_within(after, 16, |byte| byte != b' ' && byte != b'\t');
+        if matches!(self.byte(start), Some(b'b' | b'u' | b'r' | b'f'))
+            && matches!(self.byte(start.saturating_add(1)), Some(b'"' | b'\''))
+        {
+            start = start.saturating_add(1);
+        }
+        let escaped = self.byte(start) == Some(b'\\');
+        let quote_at = start.saturating_add(usize::from(escaped));
+        if let Some(quote) = self.byte(quote_at).filter(|byte| b"\"'`".contains(byte)) {
+            let start = quote_at.saturating_add(1);
+            return (start, self.closing(start, quote, escaped));
+        }
+        let key = self.slice(name.start, name.end).to_ascii_lowercase();
+        let is_header = key.ends_with(b"authorization") || key.ends_with(b"cookie");
+        let end = match name.opening {
+            Some(quote) => self.closing(start, quote, false),
+            _ if whole_line || is_header => {
+                let end = self.until(start, |byte| is_header && b"\"'`".contains(&byte));
+                self.trimmed(start, end)
+            }
+            _ if name.is_option => {
+                self.until(start, |byte| byte.is_ascii_whitespace() || b"\"'".contains(&byte))
+            }
+            _ if announced => self.until(start, |byte| ends_word(byte) || b",;&)}".contains(&byte)),
+            _ => self.until_within(start, GLANCE, |byte| ends_word(byte) || b",;&)}".contains(&byte)),
+        };
+        (start, end)
+    }
+
+    /// The place of the closing `quote` from `start` on, or the line's end. `escaped`: the quote
+    /// that opened was written `\"`, as in JSON within JSON, and so is the one that closes.
+    pub(super) fn closing(&self, start: usize, quote: u8, escaped: bool) -> usize {
+        let mut at = start;
+        while let Some(byte) = self.byte(at) {
+            let is_escape = byte == b'\\';
+            if byte == quote || (is_escape && escaped && self.byte(at.saturating_add(1)) == Some(quote)) {
+                return at;
+            }
+            at = at.saturating_add(if is_escape && !escaped { 2 } else { 1 });
+        }
+        at.min(self.bytes.len())
+    }
+
+    fn trimmed(&self, start: usize, end: usize) -> usize {
+        let spaces =
+            self.slice(start, end).iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+        end.saturating_sub(spaces)
+    }
+
+    /// Whether only what may stand before an assignment in a listing stands before `start`.
+    fn is_first(&self, start: usize) -> bool {
+        let head = self.slice(0, start);
+        if head.len() > REACH {
+            return false;
+        }
+        let text = String::from_utf8_lossy(head);
+        let text = text.trim();
+        matches!(
+            text,
+            "" | "export" | "set" | "env" | "ENV" | "ARG" | "declare -x" | "-" | "+" | "\"" | "'" | "_"
+        )
+    }
+}

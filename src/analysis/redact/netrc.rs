@@ -1,0 +1,36 @@
+//! Lines of a netrc file.
+
+use super::MARK;
+use super::line::Line;
+
+impl Line<'_> {
+    /// netrc(5): `machine HOST login NAME password SECRET`, also one pair a line.
+    pub(super) fn netrc(&mut self) {
+        let bare = self.bytes.trim_ascii_start();
+        let begins =
+            |word: &[u8]| bare.starts_with(word) && bare.get(word.len()).is_some_and(u8::is_ascii_whitespace);
+        let lone = begins(b"login") || begins(b"password") || begins(b"account");
+        if !lone && !begins(b"machine") && !begins(b"default") {
+            return;
+        }
+        // `password incorrect for this user` is no netrc.
+        let words = bare.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(8).count();
+        if lone && (words > 6 || !words.is_multiple_of(2)) {
+            return;
+        }
+        let mut at = 0_usize;
+        let mut secret_next = false;
+        while at < self.bytes.len() {
+            let start = self.until(at, |byte| !byte.is_ascii_whitespace());
+            let end = self.until(start, |byte| byte.is_ascii_whitespace());
+            if secret_next {
+                self.mark(start, end, MARK, true);
+                secret_next = false;
+            } else {
+                let word = self.slice(start, end);
+                secret_next = word == b"login" || word == b"password" || word == b"account";
+            }
+            at = end.max(at.saturating_add(1));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Advice on names and versions that the index does not offer.
+
+use super::anew::Anew;
+use super::build::failed_package;
+use super::missing::Missing;
+use super::{Case, Kind};
+use crate::analysis::packages;
+use crate::analysis::requirement::Requirement;
+use crate::analysis::version::Version;
+
+/// The project of a wheel file that fits another machine, by name. A wheel may hold an internal
+/// project, so that only well-known names are asked of an index.
+pub(super) fn wheel_by_name(case: &Case<'_>) -> Option<String> {
+    let command = &case.facts.command;
+    let [wheel] = command.wheels.as_slice() else { return None };
+    if !packages::is_well_known(&wheel.name) {
+        return None;
+    }
+    let requirement = Requirement::of(&wheel.name)?;
+    // A version made for a much older Python has no wheel for this one.
+    let minor = wheel.python_tag.strip_prefix("cp3").and_then(|minor| minor.parse::<u32>().ok());
+    let is_near = match (minor, case.facts.python) {
+        (Some(minor), Some(python)) => python.minor.abs_diff(minor) <= 1,
+        _ => true,
+    };
+    let version = wheel.version.without_local().unwrap_or_else(|| wheel.version.clone());
+    let requirement = if is_near { requirement.pinned(&version) } else { requirement };
+    Some(format!("pip install {requirement}"))
+}
+
+/// A package that the log advises instead of one that the user named: only a well-known one.
+pub(super) fn package_that_the_log_names(case: &Case<'_>) -> Option<String> {
+    let advised = case.part(Kind::Package)?;
+    if !packages::is_well_known(advised) {
+        return None;
+    }
+    let command = &case.facts.command;
+    let old = match case.part(Kind::Name) {
+        Some(name) if command.names(name) => name.to_owned(),
+        Some(_) => return None,
+        None => failed_package(case).filter(|name| command.names(name))?,
+    };
+    let advised = Requirement::of(advised)?;
+    Some(Anew::of(command)?.change(&old, |_| advised.clone()).write())
+}
+
+/// Without a version pip takes the newest that supports this Python.
+pub(super) fn version_for_this_python(case: &Case<'_>) -> Option<String> {
+    let name = case.part(Kind::Name)?;
+    let command = &case.facts.command;
+    if command.requirement(name).is_some_and(|requirement| !requirement.clauses.is_empty()) {
+        return Some(Anew::of(command)?.change(name, Requirement::unpinned).write());
+    }
+    let key = packages::normalised(name);
+    let from_wheel = command.wheels.iter().any(|wheel| packages::normalised(&wheel.name) == key);
+    (from_wheel && packages::is_well_known(name)).then(|| format!("pip install {name}"))
+}
+
+/// The package that an import name, a given-up name or a misspelt name stands for.
+pub(super) fn name_that_was_meant(case: &Case<'_>) -> Option<String> {
+    let missing = Missing::parse(case.line())?;
+    let name = missing.requirement.name.as_str();
+    let command = &case.facts.command;
+    if !missing.offered.is_empty() || packages::is_standard_library(name) {
+        return None;
+    }
+    // pip takes `name-1.0` for a name.
+    let with_version = name.rsplit_once('-').and_then(|(head, version)| {
+        let version = Version::parse(version).filter(|version| version.as_str().contains('.'))?;
+        packages::is_well_known(head).then(|| Requirement::of(head).map(|head| head.pinned(&version)))?
+    });
+    let meant = with_version.or_else(|| {
+        let other = packages::provider_of(name)
+            .or_else(|| packages::replacement_of(name))
+            .filter(|other| packages::normalised(other) != packages::normalised(name));
+        let other = other.or_else(|| {
+            // On a company's index a name near a well-known one may be the company's own.
+            let unknown = !packages::is_well_known(name) && !command.other_source;
+            unknown.then(|| packages::nearest(name)).flatten().map(|near| near.name)
+        })?;
+        Requirement::of(other)
+    })?;
+    if command.names(name) {
+        Some(Anew::of(command)?.change(name, |_| meant.clone()).write())
+    } else {
+        // From a requirements file: the package alone, so that the file can be put right.
+        missing.asked_by.as_ref().filter(|by| by.starts_with("-r "))?;
+        Some(format!("pip install {meant}"))
+    }
+}
+
+pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
+    let missing = Missing::parse(case.line())?;
+    if !missing.is_asked_by_user() {
+        return None;
+    }
+    let nearest = missing.nearest(missing.is_for_older_pythons(case.text))?;
+    let name = &missing.requirement.name;
+    let command = &case.facts.command;
+    if command.names(name) {
+        let local = |requirement: &Requirement| requirement.pin().and_then(Version::without_local);
+        let has_label = command.requirement(name).and_then(local).is_some();
+        let mut anew = Anew::of(command)?.change(name, |requirement| requirement.pinned(&nearest));
+        if has_label {
+            // The other packages of the same build carry the same label.
+            for requirement in &mut anew.requirements {
+                if let Some(version) = local(requirement) {
+                    *requirement = requirement.pinned(&version);
+                }
+            }
+        }
+        return Some(anew.write());
+    }
+    let from_file = missing.asked_by.is_some() && packages::is_well_known(name);
+    from_file.then(|| format!("pip install {}", missing.requirement.pinned(&nearest)))
+}
