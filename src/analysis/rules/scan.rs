@@ -51,6 +51,14 @@ impl Kind {
         }
     }
 
+    /// How many bytes it may have at most.
+    const fn longest(self) -> usize {
+        match self {
+            Self::Text => REACH,
+            _ => 80,
+        }
+    }
+
     fn accepts(self, text: &str) -> bool {
         let extra: &[u8] = match self {
             Self::Name | Self::Package => b"-_.",
@@ -165,7 +173,10 @@ fn matches(pattern: &Pattern, text: &str, at: usize) -> Option<Hit> {
             Part::Literal(literal) => rest = rest.strip_prefix(literal)?,
             Part::Capture(kind) => {
                 let end = match parts.peek() {
-                    Some(Part::Literal(next)) => rest.find(next)?,
+                    Some(Part::Literal(next)) => {
+                        let reach = kind.longest().saturating_add(next.len());
+                        rest.get(..rest.floor_char_boundary(reach))?.find(next)?
+                    }
                     _ => rest.find(|c: char| !kind.accepts(c.encode_utf8(&mut [0; 4]))).unwrap_or(rest.len()),
                 };
                 let (taken, after) = rest.split_at_checked(end)?;
