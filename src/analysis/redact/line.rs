@@ -26,7 +26,6 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
     let mut at = 0_usize;
     while let Some(byte) = line.byte(at) {
         let next = match byte {
-            b'[' => line.own_mark(at),
             b':' if line.starts_with(at, b"://") => line.url(at),
             b':' | b'=' => line.assignment(at, byte),
             b'@' => line.at_sign(at),
