@@ -123,7 +123,7 @@ impl Line<'_> {
         let userinfo = last_at(authority_end).or_else(|| {
             // A password with an unescaped `/`: what follows the colon cannot be a port then.
             let authority = self.slice(start, authority_end);
-            let colon = authority.iter().position(|byte| *byte == b':')?;
+            let colon = authority.iter().position(|byte| *byte == b':').filter(|colon| *colon > 0)?;
             let port = authority.get(colon.saturating_add(1)..)?;
             let is_port = port.iter().all(u8::is_ascii_digit) && !port.is_empty();
             let bracketed = authority.first() == Some(&b'[');

@@ -1,9 +1,9 @@
 //! Takes secrets and personal names out of a log, before a model, a log record, a cache key or a
 //! metric sees it.
 //!
-//! Three passes, each linear in the text: what a reader cannot see goes ([`clean`]), secrets are
-//! found by the place they stand in or by their shape ([`secrets`], [`line`]), and a secret that
-//! was found once is taken out wherever else it stands ([`spread`]). That is repeated until nothing
+//! Three passes, each linear in the text: what a reader cannot see goes (`clean`), secrets are
+//! found by the place they stand in or by their shape (`secrets`, `line`), and a secret that
+//! was found once is taken out wherever else it stands (`spread`). That is repeated until nothing
 //! changes, so that redacting twice is redacting once.
 
 mod assignment;
