@@ -26,7 +26,6 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
     let mut at = 0_usize;
     while let Some(byte) = line.byte(at) {
         let next = match byte {
-            b'[' => line.own_mark(at),
             b':' if line.starts_with(at, b"://") => line.url(at),
             b':' | b'=' => line.assignment(at, byte),
             b'@' => line.at_sign(at),
@@ -124,7 +123,7 @@ impl Line<'_> {
         let userinfo = last_at(authority_end).or_else(|| {
             // A password with an unescaped `/`: what follows the colon cannot be a port then.
             let authority = self.slice(start, authority_end);
-            let colon = authority.iter().position(|byte| *byte == b':')?;
+            let colon = authority.iter().position(|byte| *byte == b':').filter(|colon| *colon > 0)?;
             let port = authority.get(colon.saturating_add(1)..)?;
             let is_port = port.iter().all(u8::is_ascii_digit) && !port.is_empty();
             let bracketed = authority.first() == Some(&b'[');

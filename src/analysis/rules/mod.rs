@@ -1,6 +1,6 @@
 //! Recognises the kinds of failure that need no model, by how pip, build backends and compilers
 //! speak. The patterns and sentences are data (`policies/rules/`); code works out what has to be
-//! computed from the user's command ([`compute`]).
+//! computed from the user's command (`compute`).
 //!
 //! A log is attackers' text: whoever writes a package writes what its build prints. A rule
 //! therefore takes from it only *which* known kind of failure this is, and names that it looks up

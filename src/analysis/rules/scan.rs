@@ -150,6 +150,10 @@ fn slot_of(anchor: u32) -> (usize, u64) {
 fn matches(pattern: &Pattern, text: &str, at: usize) -> Option<Hit> {
     // Byte places inside a character begin no pattern.
     let rest = text.get(at..)?;
+    match pattern.parts.first() {
+        Some(Part::Literal(first)) if rest.starts_with(first) => {}
+        _ => return None,
+    }
     if pattern.at_start {
         let line_start = text.get(..at)?.bytes().rev().take(3).position(|byte| byte != b' ');
         // pip indents by two the errors of a step that it started.
