@@ -20,7 +20,7 @@ if [ "$name" = worker-build ] && [ "$(uname)" = Linux ] && ! pkg-config --exists
   exit 1
 fi
 
-echo "Installing $name $version into $target, once: about $estimate on two cores." >&2
+echo "Installing $name $version into $target, once: about $estimate on two idle cores." >&2
 started=$SECONDS
 unfinished=$cache/.unfinished-$name-$version
 rm -rf "$unfinished"

@@ -82,6 +82,8 @@ proptest! {
     }
 }
 
+// Here the time that passes is what is tested.
+#[allow(clippy::disallowed_methods)]
 /// Text that makes a careless scanner quadratic, and how long each step may take natively without
 /// optimisation; a quadratic one takes minutes.
 #[test]

@@ -200,6 +200,7 @@ const WITHHELD: &[&str] = &[
     "pip install _evil",
     "pip install requirements.txt",
     "pip install setup.py",
+    "pip install numpy.tar.gz",
     // Letters that look like others, and what cannot be seen.
     "pip install n\u{443}mpy",
     "pip install \u{ff4e}umpy",

@@ -174,8 +174,12 @@ const CHINESE: &[&str] = &[
 ];
 
 fn is_chinese(log: &str) -> bool {
-    // Every sign begins beyond ASCII, so most logs are told by their bytes alone.
-    !log.is_ascii() && CHINESE.iter().any(|sign| log.contains(sign))
+    // The first bytes of the CJK ideographs in UTF-8: most logs have none of them.
+    let is_ideograph = |byte: &u8| (0xe4..=0xe9).contains(byte);
+    log.as_bytes().iter().enumerate().filter(|(_, byte)| is_ideograph(byte)).any(|(at, _)| {
+        let rest = log.get(at..).unwrap_or_default();
+        CHINESE.iter().any(|sign| rest.starts_with(sign))
+    })
 }
 
 #[cfg(test)]

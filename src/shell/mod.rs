@@ -37,19 +37,21 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         return http::respond(reply, false);
     }
     let bodyless = head.method == "HEAD";
-    let reply = match route(&head.method, &head.path) {
-        Err(reject) => problem::reply(&reject, &id),
+    let route = route(&head.method, &head.path);
+    let reply = match route {
         Ok(Route::Health) => status::health(&id),
-        Ok(Route::Home) => status::home(&id),
-        Ok(Route::OpenApi) => status::openapi(&id),
         Ok(Route::Ready) => status::ready(&settings::faults(&env, &settings), &id),
-        Ok(Route::Me) => match usable(&env, settings) {
-            Ok(settings) => gateway::me(&head, &id, &settings, &ledger::Client::new(env), now()).await,
+        // A gateway that is not set up right serves nothing else, lest a limit be off unnoticed.
+        route => match usable(&env, settings).and_then(|settings| Ok((settings, route?))) {
             Err(reject) => problem::reply(&reject, &id),
-        },
-        Ok(Route::Analyze(interface)) => match usable(&env, settings) {
-            Ok(settings) => analyze(interface, id, head, request, settings, env, &context).await,
-            Err(reject) => problem::reply(&reject, &id),
+            Ok((_, Route::Health | Route::Ready | Route::Home)) => status::home(&id),
+            Ok((_, Route::OpenApi)) => status::openapi(&id),
+            Ok((settings, Route::Me)) => {
+                gateway::me(&head, &id, &settings, &ledger::Client::new(env), now()).await
+            }
+            Ok((settings, Route::Analyze(interface))) => {
+                analyze(interface, id, head, request, settings, env, &context).await
+            }
         },
     };
     http::respond(cors::expose(reply, allowed.as_deref()), bodyless)

@@ -26,10 +26,10 @@ impl Line<'_> {
         }
         let name = self.name_before(at)?;
         let key = self.slice(name.start, name.end);
-        let first_on_line = self.is_first(name.start);
         let secret = names_a_secret(key);
         let prompt = !secret && sign == b':' && self.is_prompt;
-        let person = first_on_line && names_a_person(key);
+        let first_on_line = (secret || names_a_person(key)) && self.is_first(name.start);
+        let person = !secret && first_on_line;
         let announced = secret || person || prompt;
         if !announced && after < self.plain_until {
             return None;
@@ -93,8 +93,14 @@ impl Line<'_> {
             let start = quote_at.saturating_add(1);
             return (start, self.closing(start, quote, escaped));
         }
-        let key = self.slice(name.start, name.end).to_ascii_lowercase();
-        let is_header = key.ends_with(b"authorization") || key.ends_with(b"cookie");
+        let key = self.slice(name.start, name.end);
+        let ends = |end: &[u8]| {
+            key.len()
+                .checked_sub(end.len())
+                .and_then(|at| key.get(at..))
+                .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+        };
+        let is_header = announced && (ends(b"authorization") || ends(b"cookie"));
         let end = match name.opening {
             Some(quote) => self.closing(start, quote, false),
             _ if whole_line || is_header => {

@@ -8,70 +8,95 @@
 /// character never stays.
 pub(super) fn clean(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    let mut chars = raw.chars().peekable();
-    while let Some(c) = chars.next() {
+    let mut rest = Rest(raw);
+    loop {
+        // Most of a log is plain, and taken over in runs.
+        out.push_str(rest.take_plain());
+        let Some(c) = rest.next() else { return out };
         match c {
-            '\n' | '\t' => out.push(c),
             // A progress bar redraws its line after a bare carriage return: keep each as a line.
             '\r' => {
-                if chars.peek() == Some(&'\n') {
-                    chars.next();
-                }
+                rest.next_if(|c| c == '\n');
                 out.push('\n');
             }
             '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
-            '\u{1b}' => skip_escape(&mut chars),
-            '\u{9b}' => skip_control_sequence(&mut chars),
+            '\u{1b}' => skip_escape(&mut rest),
+            '\u{9b}' => skip_control_sequence(&mut rest),
             c if is_hidden(c) => {}
             c => out.push(c),
         }
     }
-    out
 }
 
-type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+/// What has not been read yet.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    fn take_plain(&mut self) -> &'a str {
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+        let end = self.0.bytes().position(|byte| !is_plain(byte)).unwrap_or(self.0.len());
+        let (plain, rest) = self.0.split_at_checked(end).unwrap_or((self.0, ""));
+        self.0 = rest;
+        plain
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.0.chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let mut chars = self.0.chars();
+        let next = chars.next();
+        self.0 = chars.as_str();
+        next
+    }
+
+    fn next_if(&mut self, wanted: impl Fn(char) -> bool) -> Option<char> {
+        if self.peek().is_some_and(wanted) { self.next() } else { None }
+    }
+}
 
 /// What follows an escape character: a control sequence, a string up to its terminator, or two
 /// characters. Never past the end of the line, so that an unfinished one hides no more than that.
-fn skip_escape(chars: &mut Chars<'_>) {
-    match chars.peek() {
+fn skip_escape(rest: &mut Rest<'_>) {
+    match rest.peek() {
         Some('[') => {
-            chars.next();
-            skip_control_sequence(chars);
+            rest.next();
+            skip_control_sequence(rest);
         }
         Some(']' | 'P' | 'X' | '^' | '_') => {
-            while let Some(&c) = chars.peek() {
+            while let Some(c) = rest.peek() {
                 if c == '\n' || c == '\r' {
                     return;
                 }
-                chars.next();
+                rest.next();
                 if c == '\u{7}' || c == '\u{9c}' {
                     return;
                 }
                 if c == '\u{1b}' {
-                    if chars.peek() == Some(&'\\') {
-                        chars.next();
+                    if rest.peek() == Some('\\') {
+                        rest.next();
                     }
                     return;
                 }
             }
         }
         Some(' '..='/') => {
-            while chars.next_if(|c| matches!(c, ' '..='/')).is_some() {}
-            chars.next_if(|c| matches!(c, '0'..='~'));
+            while rest.next_if(|c| matches!(c, ' '..='/')).is_some() {}
+            rest.next_if(|c| matches!(c, '0'..='~'));
         }
         Some('0'..='~') => {
-            chars.next();
+            rest.next();
         }
         _ => {}
     }
 }
 
 /// ECMA-48, 5.4: parameter bytes, intermediate bytes, one final byte.
-fn skip_control_sequence(chars: &mut Chars<'_>) {
-    while chars.next_if(|c| matches!(c, '0'..='?')).is_some() {}
-    while chars.next_if(|c| matches!(c, ' '..='/')).is_some() {}
-    chars.next_if(|c| matches!(c, '@'..='~'));
+fn skip_control_sequence(rest: &mut Rest<'_>) {
+    while rest.next_if(|c| matches!(c, '0'..='?')).is_some() {}
+    while rest.next_if(|c| matches!(c, ' '..='/')).is_some() {}
+    rest.next_if(|c| matches!(c, '@'..='~'));
 }
 
 /// Whether a reader does not see `c`, or sees other characters out of order because of it.

@@ -26,7 +26,6 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
     let mut at = 0_usize;
     while let Some(byte) = line.byte(at) {
         let next = match byte {
-            b'[' => line.own_mark(at),
             b':' if line.starts_with(at, b"://") => line.url(at),
             b':' | b'=' => line.assignment(at, byte),
             b'@' => line.at_sign(at),
@@ -119,17 +118,16 @@ impl Line<'_> {
     /// RFC 3986, 3.2.1: `scheme://userinfo@host`. `at` is the colon.
     fn url(&mut self, at: usize) -> Option<usize> {
         let start = at.saturating_add(3);
-        let word_end = self.until_within(start, REACH, ends_word);
         let authority_end = self.until(start, |byte| ends_word(byte) || b"/?#\\,".contains(&byte));
         let last_at = |end: usize| self.slice(start, end).iter().rposition(|byte| *byte == b'@');
         let userinfo = last_at(authority_end).or_else(|| {
             // A password with an unescaped `/`: what follows the colon cannot be a port then.
             let authority = self.slice(start, authority_end);
-            let colon = authority.iter().position(|byte| *byte == b':')?;
+            let colon = authority.iter().position(|byte| *byte == b':').filter(|colon| *colon > 0)?;
             let port = authority.get(colon.saturating_add(1)..)?;
             let is_port = port.iter().all(u8::is_ascii_digit) && !port.is_empty();
             let bracketed = authority.first() == Some(&b'[');
-            if is_port || bracketed { None } else { last_at(word_end) }
+            if is_port || bracketed { None } else { last_at(self.until_within(start, REACH, ends_word)) }
         });
         let Some(length) = userinfo else { return Some(start) };
         let end = start.saturating_add(length);
@@ -176,11 +174,17 @@ impl Line<'_> {
             return None;
         }
         let name_start = self.until(at, |byte| !slash(byte));
+        // Most directories are none of these: told by the first letter.
+        if !self.byte(name_start).is_some_and(|byte| b"hHuUdDbB".contains(&byte)) {
+            return None;
+        }
         let directory_end =
             self.until_within(name_start, 32, |byte| !(byte.is_ascii_alphabetic() || byte == b' '));
-        let directory = self.slice(name_start, directory_end).to_ascii_lowercase();
+        let directory = self.slice(name_start, directory_end);
         let known: [&[u8]; 4] = [b"home", b"users", b"documents and settings", b"benutzer"];
-        if !known.contains(&directory.as_slice()) || !self.byte(directory_end).is_some_and(slash) {
+        if !known.iter().any(|known| known.eq_ignore_ascii_case(directory))
+            || !self.byte(directory_end).is_some_and(slash)
+        {
             return None;
         }
         let start = self.until(directory_end, |byte| !slash(byte));

@@ -1,10 +1,10 @@
 //! Takes secrets and personal names out of a log, before a model, a log record, a cache key or a
 //! metric sees it.
 //!
-//! Three passes, each linear in the text: what a reader cannot see goes ([`clean`]), secrets are
-//! found by the place they stand in or by their shape ([`secrets`], [`line`]), and a secret that
-//! was found once is taken out wherever else it stands ([`spread`]). What is put in its place is
-//! never taken for a secret itself, so that redacting twice is redacting once.
+//! Three passes, each linear in the text: what a reader cannot see goes (`clean`), secrets are
+//! found by the place they stand in or by their shape (`secrets`, `line`), and a secret that
+//! was found once is taken out wherever else it stands (`spread`). That is repeated until nothing
+//! changes, so that redacting twice is redacting once.
 
 mod assignment;
 mod clean;
@@ -41,14 +41,28 @@ impl Redacted {
     }
 }
 
+/// How often a text is gone over. A mark may join what stood beside the secret to a value that is
+/// one secret more; few texts need a third time, and none is known that needs a fourth.
+const MOST_PASSES: usize = 4;
+
 /// `raw` without secrets, personal names, control and invisible characters.
 #[must_use]
 pub fn redact(raw: &str) -> Redacted {
-    let text = clean::clean(raw);
-    let found = secrets::find(&text);
-    let known = spread::Known::of(&text, &found);
-    let text = secrets::replace(&text, found);
-    Redacted(known.take_out_of(text))
+    let mut text = clean::clean(raw);
+    for _ in 0..MOST_PASSES {
+        let found = secrets::find(&text);
+        if found.spans().is_empty() {
+            break;
+        }
+        let known = spread::Known::of(&text, &found);
+        let less = known.take_out_of(secrets::replace(&text, found));
+        let is_settled = less == text;
+        text = less;
+        if is_settled {
+            break;
+        }
+    }
+    Redacted(text)
 }
 
 #[cfg(test)]

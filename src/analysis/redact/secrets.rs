@@ -51,8 +51,14 @@ pub(super) fn find(text: &str) -> Found {
     let mut found = Found::default();
     let mut offset = 0_usize;
     let mut in_key_block = false;
+    let has_key_block = text.contains(BEGIN);
     for line in text.split_inclusive('\n') {
         let bare = line.strip_suffix('\n').unwrap_or(line);
+        if !has_key_block {
+            scan_line(bare, offset, &mut found);
+            offset = offset.saturating_add(line.len());
+            continue;
+        }
         let scanned = if in_key_block { key_block_part(bare) } else { 0 };
         let indent = bare.len().saturating_sub(bare.trim_start().len());
         found.add(offset.saturating_add(indent), offset.saturating_add(scanned), MARK, false);

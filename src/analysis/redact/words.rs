@@ -20,8 +20,9 @@ pub(super) struct Token {
 
 /// The length of the token that `rest` begins with. `inside`: the byte before is a letter or digit.
 pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
-    let first = *rest.first()?;
-    if !TOKEN_STARTS.get(usize::from(first)).copied().unwrap_or(false) {
+    let [a, b, c] = *rest.first_chunk::<3>()?;
+    let (slot, bit) = token_slot(a, b, c);
+    if TOKEN_STARTS.get(slot).is_none_or(|bits| bits & bit == 0) {
         return None;
     }
     TOKENS.iter().find_map(|token| {
@@ -44,60 +45,77 @@ pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
     })
 }
 
+/// The word of the table of beginnings, and the bit in it, for three bytes. The table is filled by
+/// the same sum when the crate is built.
+fn token_slot(a: u8, b: u8, c: u8) -> (usize, u64) {
+    let sum =
+        usize::from(a).wrapping_mul(37) ^ usize::from(b).wrapping_mul(101) ^ usize::from(c).wrapping_mul(7);
+    ((sum >> 6) & 63, 1 << (sum & 63))
+}
+
 /// Whether a value named `name` is a secret: by its words, split at `_`, `-`, `.` and capitals.
 pub(super) fn names_a_secret(name: &[u8]) -> bool {
     // Longer than any name that people give; bounds the work on a run of letters.
-    if name.is_empty() || name.len() > 100 {
+    let mut lower = [0_u8; 100];
+    let Some(lower) = lower.get_mut(..name.len()) else { return false };
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    let lower: &[u8] = lower;
+    // Most names are digits (`file.c:10:5`) or end here: no secret's name is that short.
+    if lower.len() < 2 || !lower.iter().any(u8::is_ascii_alphabetic) || is_one_of(HARMLESS, lower) {
         return false;
     }
-    let lower = name.to_ascii_lowercase();
-    let lower = String::from_utf8_lossy(&lower);
-    if HARMLESS.contains(&lower.as_ref()) {
-        return false;
-    }
-    if PARTS.iter().any(|part| lower.contains(part)) {
+    let has_part = lower.windows(PART_START).enumerate().any(|(at, start)| {
+        let rest = lower.get(at..).unwrap_or_default();
+        PARTS.iter().any(|part| part.as_bytes().starts_with(start) && rest.starts_with(part.as_bytes()))
+    });
+    if has_part {
         return true;
     }
     let mut count = 0_usize;
-    let mut last = String::new();
-    for word in split_words(name) {
-        if WORDS.contains(&word.as_str()) {
+    let mut last: &[u8] = b"";
+    let mut at = 0_usize;
+    while let Some((start, end)) = next_word(name, at) {
+        let word = lower.get(start..end).unwrap_or_default();
+        if is_one_of(WORDS, word) {
             return true;
         }
         // `KEY_ID` is one idea: `AWS_ACCESS_KEY_ID`.
-        last = if word == "id" && last == "key" { "keyid".to_owned() } else { word };
+        last = if word == b"id" && last == b"key" { b"keyid" } else { word };
         count = count.saturating_add(1);
+        at = end;
     }
-    // Two words without a mark between them: `mytoken`, `dbpass`, `authkey`.
-    let ends = |end: &str| lower.ends_with(end) && lower.len() > end.len();
-    (count > 1 && LAST_WORDS.contains(&last.as_str())) || ends("token") || ends("apikey")
+    // Two words without a mark between them: `mytoken`, `theapikey`.
+    let ends = |end: &[u8]| lower.ends_with(end) && lower.len() > end.len();
+    (count > 1 && is_one_of(LAST_WORDS, last)) || ends(b"token") || ends(b"apikey")
+}
+
+/// So many bytes of a part are compared at first.
+const PART_START: usize = 2;
+
+fn is_one_of(words: &[&str], word: &[u8]) -> bool {
+    words.iter().any(|other| other.len() == word.len() && other.as_bytes() == word)
 }
 
 /// Whether `name` announces a person's name where it stands first on a line.
 pub(super) fn names_a_person(name: &[u8]) -> bool {
-    let lower = name.to_ascii_lowercase();
-    PEOPLE.iter().any(|other| other.as_bytes() == lower)
+    PEOPLE.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name))
 }
 
-fn split_words(name: &[u8]) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut before = b'_';
-    for byte in name {
-        let mark = b"_-.".contains(byte);
+/// Where the next word of `name` begins and ends, from `at` on: between `_`, `-`, `.`, and before a
+/// capital that follows a small letter.
+fn next_word(name: &[u8], at: usize) -> Option<(usize, usize)> {
+    let is_mark = |byte: &u8| b"_-.".contains(byte);
+    let start = at.checked_add(name.get(at..)?.iter().position(|byte| !is_mark(byte))?)?;
+    let mut before = 0_u8;
+    let ends = |byte: &u8| {
         let capital = byte.is_ascii_uppercase() && before.is_ascii_lowercase();
-        if (mark || capital) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
-        if !mark {
-            word.push(char::from(byte.to_ascii_lowercase()));
-        }
         before = *byte;
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
+        capital || is_mark(byte)
+    };
+    let rest = name.get(start..)?;
+    let length = rest.iter().position(ends).unwrap_or(rest.len());
+    Some((start, start.checked_add(length)?))
 }
 
 /// Whether `value` looks drawn at random: long, of the letters of base64, with capitals, small

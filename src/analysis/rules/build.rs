@@ -45,10 +45,10 @@ pub(super) fn install_first(case: &Case<'_>) -> Option<Vec<String>> {
 
 /// The package whose build failed, as pip says: by the step that failed, else by what it was
 /// collecting last.
-pub(super) fn failed_package(case: &Case<'_>) -> Option<String> {
+pub(super) fn failed_package(text: &str) -> Option<String> {
     let mut collecting = None;
     let mut failed = None;
-    for line in case.text.lines() {
+    for line in text.lines() {
         if let Some(rest) = line.strip_prefix("Collecting ") {
             collecting = Some(rest);
         }
@@ -68,7 +68,7 @@ pub(super) fn failed_package(case: &Case<'_>) -> Option<String> {
 /// The user's command with the pin of the failed package left out, if there is one.
 pub(super) fn without_pin(case: &Case<'_>, unless_source_only: bool) -> Option<String> {
     let command = &case.facts.command;
-    let name = failed_package(case)?;
+    let name = case.failed_package()?.to_owned();
     let requirement = command.requirement(&name)?;
     let held = requirement.clauses.iter().any(|clause| {
         matches!(clause.operator, Operator::Equal | Operator::Compatible | Operator::AtMost | Operator::Below)
@@ -94,7 +94,7 @@ pub(super) fn install_module(case: &Case<'_>) -> Option<Vec<String>> {
 /// The newest version that has a wheel for this machine.
 pub(super) fn only_wheels(case: &Case<'_>) -> Option<String> {
     let command = &case.facts.command;
-    let name = failed_package(case).filter(|name| command.names(name))?;
+    let name = case.failed_package().filter(|name| command.names(name))?.to_owned();
     if packages::is_source_only(&name) {
         return None;
     }
@@ -107,7 +107,7 @@ pub(super) fn only_wheels(case: &Case<'_>) -> Option<String> {
 /// What took the place of the package whose build failed.
 pub(super) fn replacement_of_given_up(case: &Case<'_>) -> Option<String> {
     let command = &case.facts.command;
-    let name = failed_package(case).filter(|name| command.names(name))?;
+    let name = case.failed_package().filter(|name| command.names(name))?.to_owned();
     let replacement = Requirement::of(packages::replacement_of(&name)?)?;
     Some(Anew::of(command)?.change(&name, |_| replacement.clone()).write())
 }

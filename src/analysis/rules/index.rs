@@ -1,7 +1,6 @@
 //! Advice on names and versions that the index does not offer.
 
 use super::anew::Anew;
-use super::build::failed_package;
 use super::missing::Missing;
 use super::{Case, Kind};
 use crate::analysis::packages;
@@ -38,7 +37,7 @@ pub(super) fn package_that_the_log_names(case: &Case<'_>) -> Option<String> {
     let old = match case.part(Kind::Name) {
         Some(name) if command.names(name) => name.to_owned(),
         Some(_) => return None,
-        None => failed_package(case).filter(|name| command.names(name))?,
+        None => case.failed_package().filter(|name| command.names(name))?.to_owned(),
     };
     let advised = Requirement::of(advised)?;
     Some(Anew::of(command)?.change(&old, |_| advised.clone()).write())

@@ -1,6 +1,6 @@
 //! Recognises the kinds of failure that need no model, by how pip, build backends and compilers
 //! speak. The patterns and sentences are data (`policies/rules/`); code works out what has to be
-//! computed from the user's command ([`compute`]).
+//! computed from the user's command (`compute`).
 //!
 //! A log is attackers' text: whoever writes a package writes what its build prints. A rule
 //! therefore takes from it only *which* known kind of failure this is, and names that it looks up
@@ -14,6 +14,8 @@ mod conflict;
 mod index;
 mod missing;
 mod scan;
+
+use std::cell::OnceCell;
 
 use super::facts::{Facts, Language};
 use super::redact::Redacted;
@@ -87,7 +89,8 @@ enum Answer {
 #[must_use]
 pub fn consult(facts: &Facts, text: &Redacted) -> Option<Finding> {
     let hits = scan::scan(text.as_str());
-    RULES.iter().find_map(|rule| rule.try_on(facts, text.as_str(), &hits))
+    let failed_package = OnceCell::new();
+    RULES.iter().find_map(|rule| rule.try_on(facts, text.as_str(), &hits, &failed_package))
 }
 
 /// What a computation works with.
@@ -97,9 +100,15 @@ struct Case<'a> {
     /// Where the rule's patterns were found, those that must all be found first.
     hits: Vec<&'a Hit>,
     arguments: &'static [&'static str],
+    failed_package: &'a OnceCell<Option<String>>,
 }
 
 impl Case<'_> {
+    /// The package whose build failed, looked up once for all rules.
+    fn failed_package(&self) -> Option<&str> {
+        self.failed_package.get_or_init(|| build::failed_package(self.text)).as_deref()
+    }
+
     /// The last part of this kind that the rule's patterns took.
     fn part(&self, kind: Kind) -> Option<&str> {
         let parts = self.hits.iter().flat_map(|hit| hit.captures.iter());
@@ -114,7 +123,13 @@ impl Case<'_> {
 }
 
 impl Rule {
-    fn try_on(&self, facts: &Facts, text: &str, hits: &Hits) -> Option<Finding> {
+    fn try_on(
+        &self,
+        facts: &Facts,
+        text: &str,
+        hits: &Hits,
+        failed_package: &OnceCell<Option<String>>,
+    ) -> Option<Finding> {
         let found = |pattern: &usize| hits.last(*pattern);
         let must: Option<Vec<&Hit>> = self.all.iter().map(found).collect();
         let mut seen = must?;
@@ -132,7 +147,7 @@ impl Rule {
         {
             return None;
         }
-        let case = Case { facts, text, hits: seen, arguments: self.arguments };
+        let case = Case { facts, text, hits: seen, arguments: self.arguments, failed_package };
         let outcome = match self.answer {
             Answer::Sentence => Outcome::Sentence,
             Answer::Commands(commands) => {

@@ -51,6 +51,14 @@ impl Kind {
         }
     }
 
+    /// How many bytes it may have at most.
+    const fn longest(self) -> usize {
+        match self {
+            Self::Text => REACH,
+            _ => 80,
+        }
+    }
+
     fn accepts(self, text: &str) -> bool {
         let extra: &[u8] = match self {
             Self::Name | Self::Package => b"-_.",
@@ -142,6 +150,10 @@ fn slot_of(anchor: u32) -> (usize, u64) {
 fn matches(pattern: &Pattern, text: &str, at: usize) -> Option<Hit> {
     // Byte places inside a character begin no pattern.
     let rest = text.get(at..)?;
+    match pattern.parts.first() {
+        Some(Part::Literal(first)) if rest.starts_with(first) => {}
+        _ => return None,
+    }
     if pattern.at_start {
         let line_start = text.get(..at)?.bytes().rev().take(3).position(|byte| byte != b' ');
         // pip indents by two the errors of a step that it started.
@@ -165,7 +177,10 @@ fn matches(pattern: &Pattern, text: &str, at: usize) -> Option<Hit> {
             Part::Literal(literal) => rest = rest.strip_prefix(literal)?,
             Part::Capture(kind) => {
                 let end = match parts.peek() {
-                    Some(Part::Literal(next)) => rest.find(next)?,
+                    Some(Part::Literal(next)) => {
+                        let reach = kind.longest().saturating_add(next.len());
+                        rest.get(..rest.floor_char_boundary(reach))?.find(next)?
+                    }
                     _ => rest.find(|c: char| !kind.accepts(c.encode_utf8(&mut [0; 4]))).unwrap_or(rest.len()),
                 };
                 let (taken, after) = rest.split_at_checked(end)?;

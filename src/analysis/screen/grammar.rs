@@ -105,9 +105,10 @@ impl Install {
             return Err("installs from a file or directory");
         }
         let requirement = Requirement::parse(word).ok_or("not a requirement by name")?;
-        // A file in the current directory would be taken before a package of that name.
+        // pip takes a file of that name in the current directory, and whoever asks for a list of
+        // requirements by its name gets somebody's package.
         let file =
-            [".whl", ".zip", ".gz", ".txt", ".py", ".toml", ".cfg", ".bz2", ".xz", ".tgz", ".tar", ".egg"];
+            [".whl", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".tbz", ".xz", ".txz", ".lzma", ".tlz", ".txt"];
         let lower = requirement.name.to_ascii_lowercase();
         if file.iter().any(|end| lower.ends_with(end)) {
             return Err("installs from a file or directory");

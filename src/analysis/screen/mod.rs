@@ -1,9 +1,9 @@
 //! Lets out of an answer only what cannot do harm, whoever gave it.
 //!
 //! The client runs what an answer says after a filter that nearly everything passes. So nothing is
-//! filtered here either: each proposed command is parsed ([`shell`], [`grammar`]) and written anew,
+//! filtered here either: each proposed command is parsed (`shell`, `grammar`) and written anew,
 //! the packages that it names must be vouched for, the text around it is taken apart by words
-//! ([`prose`]). What does not parse is withheld.
+//! (`prose`). What does not parse is withheld.
 
 mod grammar;
 mod prose;

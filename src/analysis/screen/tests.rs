@@ -80,10 +80,56 @@ fn explanations_keep_plain_words_only() {
         ("Call 203.0.113.66 with vision-ext-fixed and audio_fix", "Call … with … and …"),
         ("Fine.\n$ curl x | sh\npip install evil\nEnd", "Fine. End"),
         ("Good. Then pip install evil. Bye", "Good. Bye"),
+        ("Fine.\nrm everything\n```\nformat it\n```\n> eval this\nEnd", "Fine. End"),
         ("请安装numpy，不要访问evil.example。", "请安装numpy，不要访问…。"),
         ("a\u{202e}b `c` ```d", "ab … …"),
     ] {
         assert_eq!(prose::of_model(text, &facts).trim(), kept, "{text}");
     }
     assert!(prose::of_model(&"word ".repeat(10_000), &facts).len() <= prose::LONGEST);
+}
+
+#[test]
+fn a_withheld_command_tells_why() {
+    let facts = facts_of("pip install requirements.txt x");
+    for (command, reason) in [
+        ("pip install -i https://x numpy", "an option that changes where packages come from"),
+        ("pip install --extra-index-url=https://x numpy", "an option that changes where packages come from"),
+        ("pip install -r r.txt", "installs from a file or directory"),
+        ("pip install -e .", "installs from a file or directory"),
+        ("pip install ./x", "installs from a file or directory"),
+        ("pip install ~/x", "installs from a file or directory"),
+        ("pip install .", "installs from a file or directory"),
+        ("pip install numpy.whl", "installs from a file or directory"),
+        ("pip install requirements.txt", "installs from a file or directory"),
+        ("pip install https://x/y", "installs from an address"),
+        ("pip install x@https", "installs from an address"),
+        ("pip uninstall x", "not a pip install command"),
+        ("pip install 'x", "quotation marks or escapes that stay open"),
+        ("pip install --target /x numpy", "an option that is not allowed"),
+        ("pip install --upgrade=1 numpy", "a value for an option that takes none"),
+        ("pip install --timeout", "an option without its value"),
+        ("pip install --timeout x numpy", "a value that its option does not take"),
+        ("pip install --upgrade", "names no package"),
+        ("pip install numpy>1", "a version range that the client does not run"),
+        ("pip install a;b", "not a requirement by name"),
+        ("pip install n\u{fc}mpy", "characters other than printable ASCII"),
+        ("pip install unheard-of", "a package that is neither well known nor named by the user"),
+        ("pip install sudoku", "names that the client takes for other commands"),
+    ] {
+        let screened = screen(&propose(&[command], ""), &facts, Source::Model);
+        assert_eq!(screened.withheld.first().map(|withheld| withheld.reason), Some(reason), "{command}");
+    }
+}
+
+#[test]
+fn names_that_look_like_files_or_commands_and_are_none_get_through() {
+    let facts = facts_of("pip install swarm charm");
+    for (command, written) in [
+        ("pip install discord.py", vec!["pip install discord.py"]),
+        ("pip install swarm numpy", vec!["pip install numpy swarm"]),
+        ("pip install swarm charm", vec![]),
+    ] {
+        assert_eq!(screen(&propose(&[command], ""), &facts, Source::Model).commands, written, "{command}");
+    }
 }
