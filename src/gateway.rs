@@ -1,21 +1,21 @@
 //! The stages in their order, and nothing else.
 
-use crate::ledger::wire::{Command, Outcome};
+use crate::ledger::wire::{Command, Outcome, Standing};
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::seams::{AnswerCache, Body, Ledger, LogStore, Upstream};
+use crate::seams::{AnswerCache, Body, KeyStore, Ledger, LogStore, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head};
-use crate::stages::admit::{Admitted, admit};
+use crate::stages::admit::{Admitted, admit, refused};
 use crate::stages::answer::{Answered, answer};
-use crate::stages::authenticate::authenticate;
+use crate::stages::authenticate::{Verifying, authenticate, foreign_token};
 use crate::stages::record::{Recorded, record};
 use crate::units::UnixMillis;
 
 /// What the stages work with.
 #[derive(Debug)]
-pub struct Services<L, U, S, C> {
+pub struct Services<L, U, S, C, K> {
     /// The ledger.
     pub ledger: L,
     /// The model.
@@ -24,6 +24,8 @@ pub struct Services<L, U, S, C> {
     pub log: S,
     /// Answers given before.
     pub cache: C,
+    /// The identity provider's keys.
+    pub keys: K,
 }
 
 /// A request as the edge hands it over.
@@ -58,17 +60,17 @@ pub enum Report {
 /// 6. record: after the reply, whether or not anybody still waits for it
 ///
 /// `reply` is called once, as soon as the reply exists.
-pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCache>(
+pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCache, K: KeyStore>(
     interface: Interface,
     request: Request<B>,
     settings: &Settings,
-    services: &Services<L, U, S, C>,
+    services: &Services<L, U, S, C, K>,
     clock: impl Fn() -> UnixMillis,
     reply: impl FnOnce(Reply),
 ) -> Report {
     let started = clock();
     let Request { id, random, head, body } = request;
-    let admitted = match enter(interface, &id, &head, body, settings, &services.ledger, started).await {
+    let admitted = match enter(interface, &id, &head, body, settings, services, started).await {
         Ok(admitted) => admitted,
         Err(reject) => {
             reply(problem::reply(&reject, &id));
@@ -85,24 +87,39 @@ pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCach
 }
 
 /// Steps 1 to 4.
-async fn enter<B: Body, L: Ledger>(
+async fn enter<B: Body, L: Ledger, U, S, C, K: KeyStore>(
     interface: Interface,
     id: &str,
     head: &Head,
     body: B,
     settings: &Settings,
-    ledger: &L,
+    services: &Services<L, U, S, C, K>,
     now: UnixMillis,
 ) -> Result<Admitted, Reject> {
     // 1.
     let accepted = accept_head(interface, head)?;
     // 2.
-    let verified = authenticate(head, settings, now)?;
+    let verifying = identify(head, settings, &services.keys, now).await?;
     // 3.
     let body = body.read(settings.max_body_bytes).await?;
-    let submitted = accept_body(accepted, verified, &body)?;
+    let submitted = accept_body(accepted, verifying, &body)?;
     // 4.
-    admit(submitted, id, settings, ledger, now).await
+    admit(submitted, id, settings, &services.ledger, now).await
+}
+
+/// Verifies the head. The provider's keys are looked at only for a token that they alone can verify.
+async fn identify<K: KeyStore>(
+    head: &Head,
+    settings: &Settings,
+    keys: &K,
+    now: UnixMillis,
+) -> Result<Verifying, Reject> {
+    let foreign = settings.provider.as_ref().and_then(|provider| Some((provider, foreign_token(head)?)));
+    let jwks = match foreign {
+        Some((provider, token)) => keys.keys_for(provider, &token, now).await,
+        None => None,
+    };
+    authenticate(head, settings, jwks.as_deref(), now)
 }
 
 fn render(admitted: &Admitted, answered: &Answered) -> Reply {
@@ -117,8 +134,15 @@ fn render(admitted: &Admitted, answered: &Answered) -> Reply {
 }
 
 /// `GET /v1/me`: 401, 403, 503, or how the caller stands with its limits.
-pub async fn me<L: Ledger>(head: &Head, id: &str, settings: &Settings, ledger: &L, now: UnixMillis) -> Reply {
-    match look(head, settings, ledger, now).await {
+pub async fn me<L: Ledger, K: KeyStore>(
+    head: &Head,
+    id: &str,
+    settings: &Settings,
+    ledger: &L,
+    keys: &K,
+    now: UnixMillis,
+) -> Reply {
+    match look(head, settings, ledger, keys, now).await {
         Ok((name, standing)) => {
             let body = serde_json::json!({
                 "machine_id": name,
@@ -143,18 +167,23 @@ pub async fn me<L: Ledger>(head: &Head, id: &str, settings: &Settings, ledger: &
     }
 }
 
-async fn look<L: Ledger>(
+async fn look<L: Ledger, K: KeyStore>(
     head: &Head,
     settings: &Settings,
     ledger: &L,
+    keys: &K,
     now: UnixMillis,
-) -> Result<(String, crate::ledger::wire::Standing), Reject> {
-    let verified = authenticate(head, settings, now)?;
+) -> Result<(String, Standing), Reject> {
+    let verified = identify(head, settings, keys, now).await?.with_body(&[])?;
     let subject = verified.subject().to_string();
-    let command = Command::Look { subject: subject.clone(), plan: verified.plan().to_owned() };
+    let command = Command::Look {
+        subject: subject.clone(),
+        plan: verified.plan().to_owned(),
+        credential: verified.shown().clone(),
+    };
     match ledger.send(&subject, &command).await.map_err(|_| Reject::LedgerUnavailable)? {
         Outcome::Standing(standing) => Ok((subject, standing)),
-        Outcome::UnknownPlan => Err(Reject::Forbidden("The credential's plan does not exist here.")),
-        _ => Err(Reject::LedgerUnavailable),
+        Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
+        other => Err(refused(&other)),
     }
 }

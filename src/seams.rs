@@ -1,10 +1,14 @@
 //! Where the gateway meets what is not its own code. Each trait has one real implementation in
 //! `shell` and stand-ins in tests.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::ledger::wire::{Command, Outcome};
+use crate::policy::settings::Provider;
 use crate::reject::Reject;
+use crate::token::jwks::Jwks;
+use crate::units::UnixMillis;
 
 /// The body of a request, not read yet.
 #[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
@@ -12,6 +16,14 @@ pub trait Body {
     /// Reads the whole body, counting what arrives: [`Reject::BodyTooLarge`] beyond `most` bytes,
     /// whatever was announced, and [`Reject::MalformedRequest`] when it breaks off.
     async fn read(self, most: usize) -> Result<Vec<u8>, Reject>;
+}
+
+/// The identity provider's published keys.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait KeyStore {
+    /// The keys to verify `token` with, fetched first where that is due. `None` when there are none
+    /// to be trusted: the token is then refused, and only that.
+    async fn keys_for(&self, provider: &Provider, token: &str, now: UnixMillis) -> Option<Rc<Jwks>>;
 }
 
 /// The ledger could not be asked, or its answer not be read.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::token::foreign::ForeignSubject;
 use crate::token::machine_id::MachineId;
 use crate::token::network::Network;
 
@@ -12,6 +13,8 @@ use crate::token::network::Network;
 pub enum Subject {
     /// A machine with a credential of this gateway.
     Machine(MachineId),
+    /// Whom a token of the identity provider is about.
+    Foreign(ForeignSubject),
     /// Whoever calls from a network, where callers without a credential are let in.
     Network(Network),
 }
@@ -20,6 +23,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine(machine) => formatter.write_str(machine.as_str()),
+            Self::Foreign(subject) => formatter.write_str(subject.as_str()),
             // A colon would end the machine id in a log key, a slash begin a path in a URL.
             Self::Network(network) => {
                 write!(formatter, "net~{}", network.to_string().replace(':', "-").replace('/', "_"))

@@ -1,12 +1,14 @@
 //! Requests in, responses out.
 
+use std::collections::BTreeMap;
+
 use futures_util::StreamExt;
 use worker::{Headers, Request, Response};
 
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams;
-use crate::stages::accept::Head;
+use crate::stages::accept::{Head, SignedHead};
 
 /// A fresh id of 128 random bits, in hexadecimal.
 pub fn request_id() -> String {
@@ -27,9 +29,31 @@ pub fn head(request: &Request) -> worker::Result<Head> {
         content_type: headers.get("Content-Type")?,
         content_encoding: headers.get("Content-Encoding")?,
         authorization: headers.get("Authorization")?,
-        signature: headers.has("Signature")? || headers.has("Signature-Input")?,
+        signed: signed_head(request)?,
         client_address: headers.get("CF-Connecting-IP")?,
     })
+}
+
+/// What a signature may cover, where the request has one.
+fn signed_head(request: &Request) -> worker::Result<Option<SignedHead>> {
+    let headers = request.headers();
+    if !headers.has("Signature")? && !headers.has("Signature-Input")? {
+        return Ok(None);
+    }
+    let url = request.url()?;
+    let fields: BTreeMap<String, String> = headers.entries().collect();
+    // The client signs the authority that it asked for, which is what `Host` holds.
+    let authority = fields.get("host").cloned().or_else(|| {
+        let host = url.host_str()?;
+        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    });
+    Ok(Some(SignedHead {
+        scheme: url.scheme().to_owned(),
+        authority: authority.unwrap_or_default(),
+        query: url.query().map(str::to_owned),
+        fields,
+        has_body: request.inner().body().is_some(),
+    }))
 }
 
 /// A reply as the runtime sends it.

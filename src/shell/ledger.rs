@@ -77,6 +77,12 @@ impl DurableObject for Ledger {
     }
 }
 
+#[derive(serde::Deserialize)]
+struct Stored {
+    key: String,
+    value: String,
+}
+
 impl Ledger {
     fn carry_out(&self, limits: &Limits, command: Command) -> worker::Result<Outcome> {
         let mut slot = self.shard.try_borrow_mut().map_err(|_| "the ledger is busy")?;
@@ -102,26 +108,37 @@ impl Ledger {
             None,
         )?;
         let mut shard = Shard::default();
-        let service = self.row(rows::SERVICE)?;
-        shard.load(rows::SERVICE, service.as_deref()).map_err(|_| "a stored row cannot be read")?;
+        // What every command may need: the service's account, and who is revoked.
+        let cursor = self.sql.exec(
+            "SELECT key, value FROM state WHERE key IN (?, ?) OR (key >= ? AND key < ?)",
+            vec![
+                rows::SERVICE.into(),
+                rows::ENROLMENTS.into(),
+                rows::REVOKED.into(),
+                // The next text after all that begin so: '0' follows '/'.
+                "revoked0".into(),
+            ],
+        )?;
+        for Stored { key, value } in cursor.to_array()? {
+            shard.load(&key, Some(&value)).map_err(|_| "a stored row cannot be read")?;
+        }
         Ok(shard)
     }
 
     fn row(&self, key: &str) -> worker::Result<Option<String>> {
-        #[derive(serde::Deserialize)]
-        struct Stored {
-            value: String,
-        }
-        let cursor = self.sql.exec("SELECT value FROM state WHERE key = ?", vec![key.into()])?;
+        let cursor = self.sql.exec("SELECT key, value FROM state WHERE key = ?", vec![key.into()])?;
         let found: Vec<Stored> = cursor.to_array()?;
         Ok(found.into_iter().next().map(|stored| stored.value))
     }
 
     fn write(&self, row: &Row) -> worker::Result<()> {
+        let Some(value) = &row.value else {
+            return self.sql.exec("DELETE FROM state WHERE key = ?", vec![row.key.as_str().into()]).map(drop);
+        };
         self.sql
             .exec(
                 "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                vec![row.key.as_str().into(), row.value.as_str().into()],
+                vec![row.key.as_str().into(), value.as_str().into()],
             )
             .map(drop)
     }

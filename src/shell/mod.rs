@@ -3,6 +3,7 @@
 
 mod cache;
 mod http;
+mod keys;
 mod kv;
 mod ledger;
 mod settings;
@@ -47,7 +48,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
             Ok((_, Route::Health | Route::Ready | Route::Home)) => status::home(&id),
             Ok((_, Route::OpenApi)) => status::openapi(&id),
             Ok((settings, Route::Me)) => {
-                gateway::me(&head, &id, &settings, &ledger::Client::new(env), now()).await
+                gateway::me(&head, &id, &settings, &ledger::Client::new(env), &keys::Keys, now()).await
             }
             Ok((settings, Route::Analyze(interface))) => {
                 analyze(interface, id, head, request, settings, env, &context).await
@@ -91,6 +92,7 @@ async fn analyze(
             upstream: upstream::Client::new(&settings),
             log: kv::Log::new(env),
             cache: cache::Answers,
+            keys: keys::Keys,
         };
         let reply = |reply| drop(sender.send(reply));
         let report = gateway::analyze(interface, request, &settings, &services, now, reply).await;

@@ -27,57 +27,68 @@ impl Client {
         Self { url: settings.api_base.chat_completions(), authorization: format!("Bearer {key}") }
     }
 
-    async fn exchange(&self, body: String, signal: &AbortSignal) -> Result<Vec<u8>, UpstreamError> {
-        let request = self.request(body).map_err(|_| UpstreamError::Connection)?;
-        let mut response =
-            Fetch::Request(request).send_with_signal(signal).await.map_err(|_| UpstreamError::Connection)?;
-        match response.status_code() {
-            200 => {}
-            status @ 400..=499 => return Err(UpstreamError::Refused(status)),
-            status => return Err(UpstreamError::Status(status)),
-        }
-        let mut stream = response.stream().map_err(|_| UpstreamError::Connection)?;
-        let mut answer = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| UpstreamError::Connection)?;
-            if answer.len().saturating_add(chunk.len()) > MOST_BYTES {
-                return Err(UpstreamError::TooLarge);
-            }
-            answer.extend_from_slice(&chunk);
-        }
-        Ok(answer)
-    }
-
-    fn request(&self, body: String) -> worker::Result<Request> {
+    fn init(&self, body: String) -> worker::Result<RequestInit> {
         let headers = Headers::new();
         headers.set("Authorization", &self.authorization)?;
         headers.set("Content-Type", "application/json")?;
         headers.set("Accept", "application/json")?;
         let mut init = RequestInit::new();
-        init.with_method(Method::Post)
-            .with_headers(headers)
-            // Followed, a redirect would carry the key to wherever it points.
-            .with_redirect(RequestRedirect::Manual)
-            .with_body(Some(body.into()));
-        Request::new_with_init(&self.url, &init)
+        init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
+        Ok(init)
     }
 }
 
 impl Upstream for Client {
     async fn ask(&self, body: String, deadline: Duration) -> Result<Vec<u8>, UpstreamError> {
-        let controller = AbortController::default();
-        let signal = controller.signal();
-        let exchange = self.exchange(body, &signal);
-        let timer = Delay::from(deadline);
-        pin_mut!(exchange, timer);
-        // One deadline for all of it: a provider that queues sends blank lines for minutes, which
-        // keeps every shorter time limit from firing.
-        match select(exchange, timer).await {
-            Either::Left((result, _)) => result,
-            Either::Right(((), _)) => {
-                controller.abort();
-                Err(UpstreamError::Timeout)
-            }
+        let init = self.init(body).map_err(|_| UpstreamError::Connection)?;
+        fetch_bounded(&self.url, init, MOST_BYTES, deadline).await
+    }
+}
+
+/// Fetches a body of at most `most` bytes, all within `deadline`, from where the operator said and
+/// nowhere else.
+///
+/// One deadline for all of it: a provider that queues sends blank lines for minutes, which keeps
+/// every shorter time limit from firing.
+pub async fn fetch_bounded(
+    url: &str,
+    mut init: RequestInit,
+    most: usize,
+    deadline: Duration,
+) -> Result<Vec<u8>, UpstreamError> {
+    // Followed, a redirect would carry the key to wherever it points.
+    init.with_redirect(RequestRedirect::Manual);
+    let request = Request::new_with_init(url, &init).map_err(|_| UpstreamError::Connection)?;
+    let controller = AbortController::default();
+    let signal = controller.signal();
+    let exchange = exchange(request, &signal, most);
+    let timer = Delay::from(deadline);
+    pin_mut!(exchange, timer);
+    match select(exchange, timer).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), _)) => {
+            controller.abort();
+            Err(UpstreamError::Timeout)
         }
     }
+}
+
+async fn exchange(request: Request, signal: &AbortSignal, most: usize) -> Result<Vec<u8>, UpstreamError> {
+    let mut response =
+        Fetch::Request(request).send_with_signal(signal).await.map_err(|_| UpstreamError::Connection)?;
+    match response.status_code() {
+        200 => {}
+        status @ 400..=499 => return Err(UpstreamError::Refused(status)),
+        status => return Err(UpstreamError::Status(status)),
+    }
+    let mut stream = response.stream().map_err(|_| UpstreamError::Connection)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| UpstreamError::Connection)?;
+        if body.len().saturating_add(chunk.len()) > most {
+            return Err(UpstreamError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }

@@ -1,8 +1,10 @@
 //! Accept: is this a request that the route takes? Decided first from the head alone, so that a
 //! stranger's body is never read; then, for a verified caller, from the body.
 
+use std::collections::BTreeMap;
+
 use crate::reject::Reject;
-use crate::stages::authenticate::Verified;
+use crate::stages::authenticate::{Verified, Verifying};
 use crate::stages::body::{self, Submission};
 
 /// What the routes know of a request before its body.
@@ -18,10 +20,25 @@ pub struct Head {
     pub content_encoding: Option<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
-    /// Whether `Signature` or `Signature-Input` is present.
-    pub signature: bool,
+    /// What a signature may cover, where `Signature` or `Signature-Input` is present.
+    pub signed: Option<SignedHead>,
     /// `CF-Connecting-IP`: the client's address, as the platform saw it.
     pub client_address: Option<String>,
+}
+
+/// The parts of a head that an HTTP message signature may cover.
+#[derive(Clone, Debug, Default)]
+pub struct SignedHead {
+    /// `https` or `http`.
+    pub scheme: String,
+    /// Host and port, as the client named them.
+    pub authority: String,
+    /// The query without its `?`.
+    pub query: Option<String>,
+    /// Every header field: name in lower case, value, several lines joined with `, `.
+    pub fields: BTreeMap<String, String>,
+    /// Whether there is a body.
+    pub has_body: bool,
 }
 
 /// A route of the gateway.
@@ -106,12 +123,14 @@ pub fn accept_head(interface: Interface, head: &Head) -> Result<Accepted, Reject
     }
 }
 
-/// Checks the body of a request whose caller is verified.
+/// Checks the body of a request whose head is verified: first, where the head is signed, that it is
+/// the body that was signed.
 ///
 /// # Errors
-/// [`Reject::MalformedRequest`].
-pub fn accept_body(accepted: Accepted, verified: Verified, body: &[u8]) -> Result<Submitted, Reject> {
+/// [`Reject::Unauthenticated`], [`Reject::MalformedRequest`].
+pub fn accept_body(accepted: Accepted, verifying: Verifying, body: &[u8]) -> Result<Submitted, Reject> {
     let Accepted { interface } = accepted;
+    let verified = verifying.with_body(body)?;
     let submission = body::read(body).map_err(Reject::MalformedRequest)?;
     if interface == Interface::PipAide && submission.machine_id.is_none() {
         return Err(Reject::MalformedRequest("machine_id is missing."));

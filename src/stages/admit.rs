@@ -7,6 +7,7 @@ use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::seams::Ledger;
 use crate::stages::accept::Submitted;
+use crate::token::Denied;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// Tokens that a provider's chat template may add around our messages. Templates in use take some
@@ -67,6 +68,7 @@ pub async fn admit<L: Ledger>(
         id: request_id.to_owned(),
         subject: subject.clone(),
         plan: submitted.verified.plan().to_owned(),
+        credential: submitted.verified.shown().clone(),
         worst,
         lifetime_ms: upstream_ms.saturating_add(SETTLING_MS),
     };
@@ -78,8 +80,18 @@ pub async fn admit<L: Ledger>(
             Ok(Admitted { submitted, ticket })
         }
         Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
-        Outcome::UnknownPlan => Err(Reject::Forbidden("The credential's plan does not exist here.")),
-        Outcome::Settled | Outcome::Standing(_) => Err(Reject::LedgerUnavailable),
+        other => Err(refused(&other)),
+    }
+}
+
+/// What an outcome means that lets nobody on.
+#[must_use]
+pub const fn refused(outcome: &Outcome) -> Reject {
+    match outcome {
+        Outcome::UnknownPlan => Reject::Forbidden("The credential's plan does not exist here."),
+        Outcome::Revoked => Reject::Revoked,
+        Outcome::Replayed => Reject::Unauthenticated(Denied::Replayed),
+        _ => Reject::LedgerUnavailable,
     }
 }
 

@@ -33,6 +33,8 @@ causes! {
     TooLarge = "too_large",
     /// There is none.
     MissingCredential = "missing_credential",
+    /// The nonce was admitted before.
+    Replayed = "replayed",
     /// Two credentials at once, or one header twice: which of them counts would be a guess.
     SeveralCredentials = "several_credentials",
     /// The `Authorization` scheme is neither `Bearer` nor `Basic`.

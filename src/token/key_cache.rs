@@ -1,5 +1,6 @@
 //! When to fetch a provider's keys, and how long to trust them: decided here, fetched elsewhere.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::compact::Compact;
@@ -17,7 +18,7 @@ pub const USABLE_FOR: Duration = Duration::from_secs(86_400);
 /// The keys of one provider, as long as an isolate lives.
 #[derive(Debug, Default)]
 pub struct KeyCache {
-    keys: Option<(Jwks, UnixMillis)>,
+    keys: Option<(Rc<Jwks>, UnixMillis)>,
     attempted_at: Option<UnixMillis>,
 }
 
@@ -55,14 +56,14 @@ impl KeyCache {
     /// # Errors
     /// As [`Jwks::parse`].
     pub fn store(&mut self, document: &[u8], now: UnixMillis) -> Result<(), JwksError> {
-        self.keys = Some((Jwks::parse(document)?, now));
+        self.keys = Some((Rc::new(Jwks::parse(document)?), now));
         Ok(())
     }
 
     /// The keys, while they can be trusted; without them no token of the provider is taken.
     #[must_use]
-    pub fn keys(&self, now: UnixMillis) -> Option<&Jwks> {
-        self.keys.as_ref().filter(|(_, at)| now.since(*at) < USABLE_FOR).map(|(jwks, _)| jwks)
+    pub fn keys(&self, now: UnixMillis) -> Option<Rc<Jwks>> {
+        self.keys.as_ref().filter(|(_, at)| now.since(*at) < USABLE_FOR).map(|(jwks, _)| Rc::clone(jwks))
     }
 }
 
