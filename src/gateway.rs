@@ -1,16 +1,19 @@
 //! The stages in their order, and nothing else.
 
+use serde::Serialize;
+
 use crate::ledger::wire::{Command, Outcome, Standing};
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, KeyStore, Ledger, LogStore, Upstream};
-use crate::stages::accept::{Head, Interface, accept_body, accept_head};
+use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, refused};
 use crate::stages::answer::{Answered, answer};
-use crate::stages::authenticate::{Verifying, authenticate, foreign_token};
+use crate::stages::authenticate::{Verifying, authenticate, authenticate_operator, foreign_token};
 use crate::stages::record::{Recorded, record};
+use crate::stages::{enrol, revoke};
 use crate::units::UnixMillis;
 
 /// What the stages work with.
@@ -130,6 +133,75 @@ fn render(admitted: &Admitted, answered: &Answered) -> Reply {
             Reply::new(200, "application/json", id, body).with_limits(&admitted.ticket.standing)
         }
         Err(reject) => problem::reply(reject, id),
+    }
+}
+
+/// `POST /v1/enroll/challenge`: 200; 400, 403, 413, 415. Touches nothing.
+pub async fn challenge<B: Body>(
+    request: Request<B>,
+    settings: &Settings,
+    recent: u32,
+    random: [u8; 16],
+    now: UnixMillis,
+) -> Reply {
+    let Request { id, head, body, .. } = request;
+    let issued = async {
+        accept_json(&head)?;
+        let body = body.read(enrol::MOST_BODY_BYTES).await?;
+        enrol::challenge(&head, &body, settings, recent, random, now)
+    };
+    json(200, &id, issued.await)
+}
+
+/// `POST /v1/enroll`: 201; 400, 403, 413, 415, 429, 503. Also how many enrolled lately, where the
+/// ledger said so.
+pub async fn enroll<B: Body, L: Ledger>(
+    request: Request<B>,
+    settings: &Settings,
+    ledger: &L,
+    random: [u8; 32],
+    now: UnixMillis,
+) -> (Reply, Option<u32>) {
+    let Request { id, head, body, .. } = request;
+    let accepted = async {
+        accept_json(&head)?;
+        body.read(enrol::MOST_BODY_BYTES).await
+    };
+    match accepted.await {
+        Ok(body) => {
+            let (result, recent) = enrol::redeem(&head, &body, settings, ledger, random, now).await;
+            (json(201, &id, result), recent)
+        }
+        Err(reject) => (problem::reply(&reject, &id), None),
+    }
+}
+
+/// `/admin/revocations`: 200; 400, 401, 403, 413, 415, 503.
+pub async fn revocations<B: Body, L: Ledger>(
+    request: Request<B>,
+    settings: &Settings,
+    ledger: &L,
+    now: UnixMillis,
+) -> Reply {
+    let Request { id, head, body, .. } = request;
+    let answer = async {
+        let operator = authenticate_operator(&head, settings, now)?;
+        let body = if matches!(head.method.as_str(), "POST" | "DELETE") {
+            accept_json(&head)?;
+            body.read(revoke::MOST_BODY_BYTES).await?
+        } else {
+            Vec::new()
+        };
+        revoke::revoke(&head.method, &body, operator, ledger, now).await
+    };
+    json(200, &id, answer.await)
+}
+
+fn json<T: Serialize>(status: u16, id: &str, result: Result<T, Reject>) -> Reply {
+    match result.map(|answer| serde_json::to_string(&answer)) {
+        Ok(Ok(body)) => Reply::new(status, "application/json", id, body),
+        Ok(Err(_)) => problem::reply(&Reject::Misconfigured, id),
+        Err(reject) => problem::reply(&reject, id),
     }
 }
 

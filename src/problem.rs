@@ -50,6 +50,7 @@ pub fn reply(reject: &Reject, request_id: &str) -> Reply {
         limit: match reject {
             Reject::RateLimited(Refusal::Rate(_), _) => Some("rate"),
             Reject::RateLimited(Refusal::Concurrency, _) => Some("concurrency"),
+            Reject::EnrolmentLimited(_) => Some("enrolment"),
             _ => None,
         },
         cap: if let Reject::SpendCapReached(cap, _) = reject { Some(Cap::name(*cap)) } else { None },

@@ -28,6 +28,8 @@ pub enum Reject {
     UnsupportedMediaType,
     /// The bucket is empty or too much is in flight.
     RateLimited(Refusal, Box<Standing>),
+    /// Too many machines enrol; seconds to wait.
+    EnrolmentLimited(u64),
     /// A daily cap has no room, and neither rules nor cache have an answer.
     SpendCapReached(Cap, Box<Standing>),
     /// The upstream answered with nothing usable. `/v1/analyze` only.
@@ -67,7 +69,7 @@ impl Reject {
             Self::MethodNotAllowed(_) => ("method-not-allowed", 405, "The method is not for this route"),
             Self::BodyTooLarge(_) => ("body-too-large", 413, "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
-            Self::RateLimited(..) => ("rate-limited", 429, "Too many requests"),
+            Self::RateLimited(..) | Self::EnrolmentLimited(_) => ("rate-limited", 429, "Too many requests"),
             Self::SpendCapReached(..) => ("spend-cap-reached", 429, "The day's money is used up"),
             Self::UpstreamFailed => ("upstream-failed", 502, "The model gave no usable answer"),
             Self::UpstreamTimeout => ("upstream-timeout", 504, "The model did not answer in time"),
@@ -99,6 +101,9 @@ impl Reject {
                 "This machine may have {} requests in flight. Wait until one is answered.",
                 standing.concurrency
             ),
+            Self::EnrolmentLimited(_) => {
+                "Many machines are enrolling. Wait, then ask for a new challenge.".to_owned()
+            }
             Self::SpendCapReached(cap, _) => format!(
                 "The daily cap of the {} has no room for this request, and no built-in rule answers it. \
                  It opens again when the day resets.",
@@ -119,6 +124,7 @@ impl Reject {
             Self::RateLimited(Refusal::Rate(wait), _) => {
                 Some(whole_seconds(Duration::from_nanos(*wait)).max(1))
             }
+            Self::EnrolmentLimited(seconds) => Some((*seconds).max(1)),
             Self::SpendCapReached(_, standing) => {
                 Some(whole_seconds(standing.resets_at.since(standing.now)).max(1))
             }

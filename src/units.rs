@@ -139,6 +139,32 @@ impl UnixMillis {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// Reads RFC 3339 in UTC, `2026-11-23T02:40:00Z`, with or without three digits of milliseconds.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let (time, millis) = time.split_once('.').unwrap_or((time, "000"));
+        let number = |text: &str, digits: usize| {
+            let plain = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| text.parse::<u64>().ok())?
+        };
+        let mut date = date.splitn(3, '-');
+        let (year, month, day) =
+            (number(date.next()?, 4)?, number(date.next()?, 2)?, number(date.next()?, 2)?);
+        let mut time = time.splitn(3, ':');
+        let (hour, minute, second) =
+            (number(time.next()?, 2)?, number(time.next()?, 2)?, number(time.next()?, 2)?);
+        if hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = days_from_civil(year, month, day)?
+            .checked_mul(86_400)?
+            .checked_add(hour.checked_mul(3_600)?)?
+            .checked_add(minute.checked_mul(60)?)?
+            .checked_add(second)?;
+        Some(Self(seconds.checked_mul(1_000)?.checked_add(number(millis, 3)?)?))
+    }
+
     /// RFC 3339 in UTC with milliseconds, `2026-11-23T02:40:00.000Z`: the form of log keys, whose
     /// order as text is their order in time.
     #[must_use]
@@ -153,6 +179,21 @@ impl UnixMillis {
             self.0 % 1_000
         )
     }
+}
+
+/// Days from 1970-01-01 to a civil date, or `None` for a date that is none.
+fn days_from_civil(year: u64, month: u64, day: u64) -> Option<u64> {
+    // The first day whose date is this one or later: dates grow with their days.
+    let (mut low, mut high) = (0_u64, 3_000_000_u64);
+    while low < high {
+        let middle = low.midpoint(high);
+        if civil_from_days(middle) < (year, month, day) {
+            low = middle.saturating_add(1)
+        } else {
+            high = middle
+        }
+    }
+    (civil_from_days(low) == (year, month, day)).then_some(low)
 }
 
 /// The civil date of a day counted from 1970-01-01, in the proleptic Gregorian calendar: years of
@@ -225,6 +266,19 @@ mod tests {
             (1_795_401_599, "2026-11-23T02:39:59.000Z"),
         ] {
             assert_eq!(UnixMillis::from_seconds(seconds).rfc3339(), text);
+            assert_eq!(UnixMillis::parse_rfc3339(text), Some(UnixMillis::from_seconds(seconds)));
+        }
+        for text in [
+            "",
+            "2026-02-29T00:00:00Z",
+            "2026-11-23 00:00:00Z",
+            "2026-11-23T24:00:00Z",
+            "2026-1-2T00:00:00Z",
+            "2026-11-23T00:00:00",
+            "2026-11-23T00:00:00+00:00",
+            "1969-12-31T00:00:00Z",
+        ] {
+            assert_eq!(UnixMillis::parse_rfc3339(text), None, "{text}");
         }
         assert_eq!(UnixMillis::from_millis(1_007).rfc3339(), "1970-01-01T00:00:01.007Z");
     }

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use pip_aide_gateway::ledger::rows;
 use pip_aide_gateway::ledger::shard::Shard;
-use pip_aide_gateway::ledger::wire::{Admission, Budget, Charge, Command, Outcome, Refusal, Settlement};
+use pip_aide_gateway::ledger::wire::{
+    Admission, Budget, Charge, Command, Credential, Nonce, Outcome, Refusal, Revocation, Settlement, Target,
+};
 use pip_aide_gateway::policy::day::DayStart;
 use pip_aide_gateway::policy::limits::{Limits, parse_rate};
 use pip_aide_gateway::policy::plans::Plan;
@@ -56,6 +58,7 @@ fn limits() -> Limits {
         plans: plans.map(|(name, plan)| (name.to_owned(), plan)).into(),
         service_daily: NanoUsd::from_nanos(2_000),
         day: DayStart::parse("00:00Z").unwrap(),
+        enrolment_difficulty: 18,
     }
 }
 
@@ -70,7 +73,11 @@ impl Object {
     fn send(&mut self, command: &Command, now: UnixMillis, crash_before_write: bool) -> Option<Outcome> {
         let mut shard = self.shard.take().unwrap_or_else(|| {
             let mut shard = Shard::default();
-            shard.load(rows::SERVICE, self.stored.get(rows::SERVICE).map(String::as_str)).unwrap();
+            let at_start =
+                |key: &str| key == rows::SERVICE || key == rows::ENROLMENTS || key.starts_with(rows::REVOKED);
+            for (key, value) in self.stored.iter().filter(|(key, _)| at_start(key)) {
+                shard.load(key, Some(value)).unwrap();
+            }
             shard
         });
         for key in shard.missing(command) {
@@ -81,7 +88,12 @@ impl Object {
             // The output gate: without the rows no reply leaves.
             return None;
         }
-        self.stored.extend(step.rows.into_iter().map(|row| (row.key, row.value)));
+        for row in step.rows {
+            match row.value {
+                Some(value) => self.stored.insert(row.key, value),
+                None => self.stored.remove(&row.key),
+            };
+        }
         self.shard = Some(shard);
         Some(step.outcome)
     }
@@ -132,6 +144,7 @@ fn run(seed: u64) {
                 id: id.clone(),
                 subject: subject.clone(),
                 plan: plan.to_owned(),
+                credential: Credential::default(),
                 worst: NanoUsd::from_nanos(worst),
                 lifetime_ms: LIFETIME_MS,
             });
@@ -232,6 +245,7 @@ fn admit(object: &mut Object, id: &str, subject: &str, worst: u64, now: UnixMill
         id: id.to_owned(),
         subject: subject.to_owned(),
         plan: "standard".to_owned(),
+        credential: Credential::default(),
         worst: NanoUsd::from_nanos(worst),
         lifetime_ms: LIFETIME_MS,
     });
@@ -244,7 +258,11 @@ fn settle(object: &mut Object, id: &str, subject: &str, charge: Charge, now: Uni
 }
 
 fn spent(object: &mut Object, subject: &str, now: UnixMillis) -> u64 {
-    let command = Command::Look { subject: subject.to_owned(), plan: "standard".to_owned() };
+    let command = Command::Look {
+        subject: subject.to_owned(),
+        plan: "standard".to_owned(),
+        credential: Credential::default(),
+    };
     match object.send(&command, now, false) {
         Some(Outcome::Standing(standing)) => standing.spent.nanos(),
         other => panic!("{other:?}"),
@@ -366,6 +384,7 @@ fn a_clock_that_steps_back_leaves_no_reservation_behind() {
                 id: id.to_owned(),
                 subject: subject.to_owned(),
                 plan: plan.to_owned(),
+                credential: Credential::default(),
                 worst: NanoUsd::from_nanos(100),
                 lifetime_ms: LIFETIME_MS,
             })
@@ -388,6 +407,97 @@ fn a_reservation_is_not_shared_by_its_id() {
     let mut object = object();
     assert!(matches!(admit(&mut object, "r", "m", 100, now), Outcome::Admitted { .. }));
     assert!(matches!(admit(&mut object, "r", "other", 100, now), Outcome::Refused { .. }));
+}
+
+/// A request with a nonce, on either way that a signed request takes to the ledger.
+fn signed(id: &str, nonce: u64, now: UnixMillis, look: bool) -> Command {
+    let nonce = Nonce { hash: nonce, fresh_until: now.plus(std::time::Duration::from_secs(300)) };
+    let credential = Credential { nonce: Some(nonce), ..Credential::default() };
+    if look {
+        return Command::Look { subject: "m".to_owned(), plan: "standard".to_owned(), credential };
+    }
+    Command::Admit(Admission {
+        id: id.to_owned(),
+        subject: "m".to_owned(),
+        plan: "standard".to_owned(),
+        credential,
+        worst: NanoUsd::from_nanos(10),
+        lifetime_ms: LIFETIME_MS,
+    })
+}
+
+#[test]
+fn a_nonce_is_admitted_once_also_after_a_crash() {
+    let now = UnixMillis::from_millis(START_MS);
+    for (first_looks, second_looks) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut object = object();
+        let first = object.send(&signed("a", 7, now, first_looks), now, false).unwrap();
+        assert!(matches!(first, Outcome::Admitted { .. } | Outcome::Standing(_)), "{first:?}");
+        let again = object.send(&signed("b", 7, now, second_looks), now, false);
+        assert_eq!(again, Some(Outcome::Replayed));
+        object.shard = None;
+        let again = object.send(&signed("c", 7, now, second_looks), now, false);
+        assert_eq!(again, Some(Outcome::Replayed), "after a crash");
+        let other = object.send(&signed("d", 8, now, second_looks), now, false).unwrap();
+        assert!(matches!(other, Outcome::Admitted { .. } | Outcome::Standing(_)), "{other:?}");
+    }
+}
+
+#[test]
+fn a_message_that_comes_twice_is_no_replay() {
+    let now = UnixMillis::from_millis(START_MS);
+    let mut object = object();
+    let command = signed("a", 7, now, false);
+    let first = object.send(&command, now, false);
+    let again = object.send(&command, now, false);
+    assert!(matches!((first, again), (Some(Outcome::Admitted { .. }), Some(Outcome::Admitted { .. }))));
+}
+
+#[test]
+fn a_refused_request_leaves_its_nonce_unused() {
+    let now = UnixMillis::from_millis(START_MS);
+    let mut object = object();
+    for number in 0..3 {
+        object.send(&signed(&number.to_string(), number, now, false), now, false).unwrap();
+    }
+    let refused = object.send(&signed("x", 99, now, false), now, false).unwrap();
+    assert!(matches!(refused, Outcome::Refused { reason: Refusal::Concurrency, .. }), "{refused:?}");
+    settle(&mut object, "0", "m", Charge::Nothing, now);
+    let taken = object.send(&signed("y", 99, now, false), now, false).unwrap();
+    assert!(matches!(taken, Outcome::Admitted { .. }), "{taken:?}");
+}
+
+#[test]
+fn a_revocation_holds_at_once_and_after_a_crash_until_it_is_taken_back() {
+    let now = UnixMillis::from_millis(START_MS);
+    for target in [Target::Machine("m".to_owned()), Target::Jti("t".to_owned()), Target::IssuedBefore(now)] {
+        let mut object = object();
+        let ask = |id: &str| {
+            let credential = Credential { jti: Some("t".to_owned()), ..Credential::default() };
+            Command::Admit(Admission {
+                id: id.to_owned(),
+                subject: "m".to_owned(),
+                plan: "standard".to_owned(),
+                credential,
+                worst: NanoUsd::from_nanos(10),
+                lifetime_ms: LIFETIME_MS,
+            })
+        };
+        assert!(matches!(object.send(&ask("a"), now, false), Some(Outcome::Admitted { .. })));
+        let revocation =
+            Revocation { target: target.clone(), at: now, by: "ann".to_owned(), reason: "lost".to_owned() };
+        let command = Command::Revoke(revocation.clone());
+        assert_eq!(object.send(&command, now, false), Some(Outcome::Changed(true)));
+        assert_eq!(object.send(&command, now, false), Some(Outcome::Changed(false)));
+        assert_eq!(object.send(&ask("b"), now, false), Some(Outcome::Revoked), "{target:?}");
+        object.shard = None;
+        assert_eq!(object.send(&ask("c"), now, false), Some(Outcome::Revoked), "{target:?} after a crash");
+        let listed = object.send(&Command::Revocations, now, false);
+        assert_eq!(listed, Some(Outcome::Revocations { revocations: vec![revocation] }));
+        assert_eq!(object.send(&Command::Restore(target.clone()), now, false), Some(Outcome::Changed(true)));
+        object.shard = None;
+        assert!(matches!(object.send(&ask("d"), now, false), Some(Outcome::Admitted { .. })), "{target:?}");
+    }
 }
 
 #[test]

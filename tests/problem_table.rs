@@ -37,6 +37,7 @@ fn the_table_of_the_contract() {
         (Reject::UnsupportedMediaType, "unsupported-media-type", 415, None),
         (Reject::RateLimited(Refusal::Rate(9_500_000_000), standing()), "rate-limited", 429, Some("10")),
         (Reject::RateLimited(Refusal::Concurrency, standing()), "rate-limited", 429, Some("5")),
+        (Reject::EnrolmentLimited(7), "rate-limited", 429, Some("7")),
         (Reject::SpendCapReached(Cap::Machine, standing()), "spend-cap-reached", 429, Some("76801")),
         (Reject::SpendCapReached(Cap::Plan, standing()), "spend-cap-reached", 429, Some("76801")),
         (Reject::SpendCapReached(Cap::Service, standing()), "spend-cap-reached", 429, Some("76801")),
@@ -67,7 +68,8 @@ fn the_table_of_the_contract() {
         assert_eq!(header("X-Content-Type-Options"), Some("nosniff"), "{slug}");
         assert_eq!(header("Retry-After"), retry_after, "{slug}");
         assert_eq!(header("Allow"), (status == 405).then_some("POST"), "{slug}");
-        assert_eq!(header("RateLimit").is_some(), status == 429, "{slug}");
+        let has_standing = status == 429 && !matches!(reject, Reject::EnrolmentLimited(_));
+        assert_eq!(header("RateLimit").is_some(), has_standing, "{slug}");
         let challenges: Vec<&str> = reply
             .headers
             .iter()

@@ -12,12 +12,19 @@ use crate::stages::accept::{Head, SignedHead};
 
 /// A fresh id of 128 random bits, in hexadecimal.
 pub fn request_id() -> String {
-    let mut random = [0_u8; 16];
+    random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Random bytes.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut random = [0_u8; N];
     if getrandom::fill(&mut random).is_err() {
-        // Without randomness an id could be guessed; the platform always has it within a request.
+        // What is guessed can be taken, so better no answer at all. The platform always has
+        // randomness within a request.
         worker::console_error!("no randomness");
+        worker::wasm_bindgen::throw_str("no randomness");
     }
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    random
 }
 
 /// What the stages need to know of a request's head.

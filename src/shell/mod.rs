@@ -2,6 +2,7 @@
 //! plain types of the rest, and back.
 
 mod cache;
+mod enrolments;
 mod http;
 mod keys;
 mod kv;
@@ -20,7 +21,7 @@ use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::stages::accept::{Interface, Route, route};
+use crate::stages::accept::{Head, Interface, Route, route};
 use crate::stages::answer::Answered;
 use crate::status;
 use crate::units::UnixMillis;
@@ -50,6 +51,23 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
             Ok((settings, Route::Me)) => {
                 gateway::me(&head, &id, &settings, &ledger::Client::new(env), &keys::Keys, now()).await
             }
+            Ok((settings, Route::Challenge)) => {
+                let recent = enrolments::lately(now());
+                let request = request_of(&id, head, request);
+                gateway::challenge(request, &settings, recent, http::random(), now()).await
+            }
+            Ok((settings, Route::Enroll)) => {
+                let request = request_of(&id, head, request);
+                let ledger = ledger::Client::new(env);
+                let (reply, recent) =
+                    gateway::enroll(request, &settings, &ledger, http::random(), now()).await;
+                enrolments::heard(recent, now());
+                reply
+            }
+            Ok((settings, Route::Revocations)) => {
+                let request = request_of(&id, head, request);
+                gateway::revocations(request, &settings, &ledger::Client::new(env), now()).await
+            }
             Ok((settings, Route::Analyze(interface))) => {
                 analyze(interface, id, head, request, settings, env, &context).await
             }
@@ -72,12 +90,16 @@ fn usable(env: &Env, settings: Result<Rc<Settings>, settings::Faults>) -> Result
     }
 }
 
+fn request_of(id: &str, head: Head, request: Request) -> gateway::Request<http::Body> {
+    gateway::Request { id: id.to_owned(), random: String::new(), head, body: http::Body(request) }
+}
+
 /// Runs the stages apart from the client's connection: what was admitted is answered, settled and
 /// logged also when nobody waits for it any more.
 async fn analyze(
     interface: Interface,
     id: String,
-    head: crate::stages::accept::Head,
+    head: Head,
     request: Request,
     settings: Rc<Settings>,
     env: Env,

@@ -46,6 +46,12 @@ pub struct SignedHead {
 pub enum Route {
     /// One of the two routes that answer failures.
     Analyze(Interface),
+    /// `POST /v1/enroll/challenge`.
+    Challenge,
+    /// `POST /v1/enroll`.
+    Enroll,
+    /// `/admin/revocations`.
+    Revocations,
     /// `GET /v1/me`.
     Me,
     /// `GET /healthz`.
@@ -93,6 +99,9 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
     let (route, allow) = match path {
         "/analyze_error" => (Route::Analyze(Interface::PipAide), "POST"),
         "/v1/analyze" => (Route::Analyze(Interface::V1), "POST"),
+        "/v1/enroll/challenge" => (Route::Challenge, "POST"),
+        "/v1/enroll" => (Route::Enroll, "POST"),
+        "/admin/revocations" => (Route::Revocations, "GET, HEAD, POST, DELETE"),
         "/v1/me" => (Route::Me, "GET, HEAD"),
         "/healthz" => (Route::Health, "GET, HEAD"),
         "/readyz" => (Route::Ready, "GET, HEAD"),
@@ -113,12 +122,21 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
 /// # Errors
 /// [`Reject::UnsupportedMediaType`], [`Reject::MalformedRequest`].
 pub fn accept_head(interface: Interface, head: &Head) -> Result<Accepted, Reject> {
+    accept_json(head)?;
+    Ok(Accepted { interface })
+}
+
+/// Checks that the body is JSON as it stands.
+///
+/// # Errors
+/// [`Reject::UnsupportedMediaType`], [`Reject::MalformedRequest`].
+pub fn accept_json(head: &Head) -> Result<(), Reject> {
     if !head.content_type.as_deref().is_some_and(is_json) {
         return Err(Reject::UnsupportedMediaType);
     }
     match head.content_encoding.as_deref() {
-        None => Ok(Accepted { interface }),
-        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(Accepted { interface }),
+        None => Ok(()),
+        Some(coding) if coding.eq_ignore_ascii_case("identity") => Ok(()),
         Some(_) => Err(Reject::MalformedRequest("Send the body without a content coding.")),
     }
 }

@@ -8,4 +8,6 @@ pub mod answer;
 pub mod ask;
 pub mod authenticate;
 pub mod body;
+pub mod enrol;
 pub mod record;
+pub mod revoke;

@@ -25,7 +25,7 @@ pub mod machine_id;
 pub mod network;
 mod signature_base;
 pub mod signed;
-mod strict_json;
+pub mod strict_json;
 mod structured;
 mod subkey;
 
