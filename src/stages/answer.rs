@@ -219,8 +219,10 @@ impl Answered {
             CannotAsk::Failed(UpstreamError::Timeout) => (Ending::UpstreamTimeout, Reject::UpstreamTimeout),
             CannotAsk::Failed(_) => (Ending::UpstreamFailed, Reject::UpstreamFailed),
         };
-        if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
+        if matches!(cause, CannotAsk::Failed(_)) {
             self.source = Source::Model;
+        }
+        if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
             let words = "The analysis model did not answer. Please try again later.";
             self.give(uncertain(words), ticket, Some(settings.model.model));
         } else {
