@@ -68,7 +68,7 @@ pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCach
 ) -> Report {
     let started = clock();
     let Request { id, random, head, body } = request;
-    let admitted = match enter(interface, &id, &head, body, settings, &services.ledger, started).await {
+    let admitted = match enter(interface, &id, &head, body, settings, &services.ledger, &clock).await {
         Ok(admitted) => admitted,
         Err(reject) => {
             reply(problem::reply(&reject, &id));
@@ -92,17 +92,17 @@ async fn enter<B: Body, L: Ledger>(
     body: B,
     settings: &Settings,
     ledger: &L,
-    now: UnixMillis,
+    clock: impl Fn() -> UnixMillis,
 ) -> Result<Admitted, Reject> {
     // 1.
     let accepted = accept_head(interface, head)?;
     // 2.
-    let verified = authenticate(head, settings, now)?;
+    let verified = authenticate(head, settings, clock())?;
     // 3.
     let body = body.read(settings.max_body_bytes).await?;
     let submitted = accept_body(accepted, verified, &body)?;
-    // 4.
-    admit(submitted, id, settings, ledger, now).await
+    // 4. At the price of now: a body can take its time.
+    admit(submitted, id, settings, ledger, clock()).await
 }
 
 fn render(admitted: &Admitted, answered: &Answered) -> Reply {
@@ -112,7 +112,9 @@ fn render(admitted: &Admitted, answered: &Answered) -> Reply {
             let body = serde_json::to_string(answer).unwrap_or_else(|_| String::from("{}"));
             Reply::new(200, "application/json", id, body).with_limits(&admitted.ticket.standing)
         }
-        Err(reject) => problem::reply(reject, id),
+        // Those that refuse because of a limit say how the caller stands by themselves.
+        Err(reject @ (Reject::RateLimited(..) | Reject::SpendCapReached(..))) => problem::reply(reject, id),
+        Err(reject) => problem::reply(reject, id).with_limits(&admitted.ticket.standing),
     }
 }
 

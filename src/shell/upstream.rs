@@ -6,6 +6,7 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
 use worker::{
     AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
+    Response,
 };
 
 use crate::policy::settings::Settings;
@@ -33,19 +34,20 @@ impl Client {
             Fetch::Request(request).send_with_signal(signal).await.map_err(|_| UpstreamError::Connection)?;
         match response.status_code() {
             200 => {}
-            status @ 400..=499 => return Err(UpstreamError::Refused(status)),
+            // The provider's word that it did not take the request on. One that speaks of usage all
+            // the same is not believed.
+            status @ (400..=404 | 413 | 415 | 422 | 429) => {
+                let body = read(&mut response).await.unwrap_or_default();
+                let counted = String::from_utf8_lossy(&body).contains("\"usage\"");
+                return Err(if counted {
+                    UpstreamError::Status(status)
+                } else {
+                    UpstreamError::Refused(status)
+                });
+            }
             status => return Err(UpstreamError::Status(status)),
         }
-        let mut stream = response.stream().map_err(|_| UpstreamError::Connection)?;
-        let mut answer = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| UpstreamError::Connection)?;
-            if answer.len().saturating_add(chunk.len()) > MOST_BYTES {
-                return Err(UpstreamError::TooLarge);
-            }
-            answer.extend_from_slice(&chunk);
-        }
-        Ok(answer)
+        read(&mut response).await
     }
 
     fn request(&self, body: String) -> worker::Result<Request> {
@@ -61,6 +63,20 @@ impl Client {
             .with_body(Some(body.into()));
         Request::new_with_init(&self.url, &init)
     }
+}
+
+/// Reads a whole body of at most [`MOST_BYTES`].
+async fn read(response: &mut Response) -> Result<Vec<u8>, UpstreamError> {
+    let mut stream = response.stream().map_err(|_| UpstreamError::Connection)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| UpstreamError::Connection)?;
+        if body.len().saturating_add(chunk.len()) > MOST_BYTES {
+            return Err(UpstreamError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 impl Upstream for Client {

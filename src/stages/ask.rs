@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::analysis::completion::{self, Usage};
 use crate::analysis::facts::Facts;
 use crate::analysis::prompt::{self, Message};
+use crate::analysis::proposal::Proposal;
 use crate::analysis::redact::Redacted;
-use crate::analysis::screen::{self, Screened, Source as Trust};
 use crate::ledger::wire::Charge;
 use crate::policy::prices::{ModelPrice, RequestForm};
 use crate::policy::settings::Settings;
@@ -57,8 +57,8 @@ impl<'a> ChatRequest<'a> {
 
 /// What the model came to.
 pub struct Asked {
-    /// The screened answer.
-    pub result: Result<Screened, UpstreamError>,
+    /// What the model proposes, not screened yet.
+    pub result: Result<Proposal, UpstreamError>,
     /// What the provider counted.
     pub usage: Option<Usage>,
     /// What the ledger is to charge.
@@ -67,7 +67,7 @@ pub struct Asked {
     pub cost: NanoUsd,
 }
 
-/// Asks the model and screens what it says. `random` makes the prompt's delimiter unguessable; `clock`
+/// Asks the model. `random` makes the prompt's delimiter unguessable; `clock`
 /// tells the time for the price at the end of the call.
 pub async fn ask<U: Upstream>(
     facts: &Facts,
@@ -92,13 +92,11 @@ pub async fn ask<U: Upstream>(
     };
     let started = clock();
     let (result, usage) = match upstream.ask(body, settings.upstream_timeout).await {
-        // A refusal with a 4xx is the provider's own word that it generated nothing.
+        // The provider's own word that it generated nothing.
         Err(error @ UpstreamError::Refused(_)) => return nothing_sent(error),
         Err(error) => (Err(error), None),
         Ok(body) => match completion::parse(&body) {
-            Ok(completion) => {
-                (Ok(screen::screen(&completion.proposal, facts, Trust::Model)), completion.usage)
-            }
+            Ok(completion) => (Ok(completion.proposal), completion.usage),
             Err(error) => (Err(UpstreamError::Unusable), error.usage),
         },
     };
