@@ -69,6 +69,10 @@ fn check(name: &str, plan: &Plan) -> Result<(), String> {
 
 fn check_rate(rate: &str) -> Result<(), String> {
     match rate.split_once('/') {
+        // More than one a microsecond is more than the bucket counts.
+        Some((count, "second")) if is_count(count) && count.len() > 6 && count != "1000000" => {
+            Err(format!("rate {rate:?} is more than 1000000/second"))
+        }
         Some((count, "second" | "minute" | "hour" | "day")) if is_count(count) => Ok(()),
         _ => Err(format!("rate {rate:?} is not N/second, N/minute, N/hour or N/day")),
     }

@@ -23,7 +23,29 @@ struct Model {
     name: String,
     source: String,
     checked: Datetime,
+    #[serde(default)]
+    request: Request,
     price: Vec<Period>,
+}
+
+/// How the model wants to be asked, where that is not as OpenAI's first models were.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+struct Request {
+    #[serde(default)]
+    output_limit: OutputLimit,
+    /// `false`: the model takes no `temperature`.
+    temperature: Option<bool>,
+    /// `false` turns the thinking off that the model does unasked.
+    thinking: Option<bool>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OutputLimit {
+    #[default]
+    MaxTokens,
+    MaxCompletionTokens,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +121,11 @@ fn render_model(model: &Model) -> Result<String, String> {
     if model.price.is_empty() {
         return Err("it has no price".to_owned());
     }
-    let mut entry = format!("crate::policy::prices::ModelPrice {{ model: {:?}, periods: &[\n", model.name);
+    let mut entry = format!(
+        "crate::policy::prices::ModelPrice {{ model: {:?}, request: {}, periods: &[\n",
+        model.name,
+        render_request(&model.request)?
+    );
     let mut last = None;
     for period in &model.price {
         let from = period.from.map_or(Ok(0), unix_seconds)?;
@@ -111,6 +137,21 @@ fn render_model(model: &Model) -> Result<String, String> {
     }
     entry.push_str("] },\n");
     Ok(entry)
+}
+
+fn render_request(request: &Request) -> Result<String, String> {
+    if request.thinking == Some(true) {
+        return Err("thinking = true is not supported: it would take up the answer's tokens".to_owned());
+    }
+    Ok(format!(
+        "crate::policy::prices::RequestForm {{ output_limit: {:?}, temperature: {}, thinking_off: {} }}",
+        match request.output_limit {
+            OutputLimit::MaxTokens => "max_tokens",
+            OutputLimit::MaxCompletionTokens => "max_completion_tokens",
+        },
+        request.temperature != Some(false),
+        request.thinking == Some(false)
+    ))
 }
 
 fn render_period(from: u64, period: &Period) -> Result<String, String> {
@@ -224,8 +265,11 @@ fn unix_seconds(moment: Datetime) -> Result<u64, String> {
     let (Some(date), Some(time), Some(Offset::Z)) = (moment.date, moment.time, moment.offset) else {
         return Err(format!("from {moment} is not a date and time in UTC, such as 2026-09-10T04:00:00Z"));
     };
-    let seconds =
-        u64::from(time.hour) * 3_600 + u64::from(time.minute) * 60 + u64::from(time.second.unwrap_or(0));
+    // The ledger looks at the price at both ends of a call of less than a minute.
+    if time.second.unwrap_or(0) != 0 || time.nanosecond.unwrap_or(0) != 0 {
+        return Err(format!("from {moment} is not on a whole minute"));
+    }
+    let seconds = u64::from(time.hour) * 3_600 + u64::from(time.minute) * 60;
     Ok(days_since_1970(date)? * 86_400 + seconds)
 }
 
@@ -279,6 +323,7 @@ mod tests {
             ("input = 0.5\ncached_input = 1\noutput = 1\n", "invalid type"),
             ("input = 1\noutput = 1\n", "missing field `cached_input`"),
             ("input = 1\ncached_input = 1\noutput = 1\nouptut = 2\n", "unknown field `ouptut`"),
+            (&format!("from = 2026-09-10T04:00:01Z\n{RATES}"), "not on a whole minute"),
             (&format!("from = 2026-09-10\n{RATES}"), "not a date and time in UTC"),
             (&format!("from = 2026-09-10T04:00:00+08:00\n{RATES}"), "not a date and time in UTC"),
             (&format!("from = 2026-09-10T04:00:00Z\n{RATES}[[model.price]]\n{RATES}"), "order"),
@@ -288,6 +333,23 @@ mod tests {
         }
         let twice = format!("{HEAD}[[model.price]]\n{RATES}\n{HEAD}[[model.price]]\n{RATES}");
         assert!(render(&twice).unwrap_err().contains("twice"));
+    }
+
+    #[test]
+    fn a_model_says_how_it_wants_to_be_asked() {
+        let ask = |request: &str| render(&format!("{HEAD}{request}\n[[model.price]]\n{RATES}"));
+        let form = "request: crate::policy::prices::RequestForm";
+        let plain =
+            format!("{form} {{ output_limit: \"max_tokens\", temperature: true, thinking_off: false }}");
+        assert!(ask("").unwrap().contains(&plain));
+        let other =
+            "request = { output_limit = \"max_completion_tokens\", temperature = false, thinking = false }";
+        let wanted = format!(
+            "{form} {{ output_limit: \"max_completion_tokens\", temperature: false, thinking_off: true }}"
+        );
+        assert!(ask(other).unwrap().contains(&wanted));
+        assert!(ask("request = { thinking = true }").unwrap_err().contains("not supported"));
+        assert!(ask("request = { output_limit = \"tokens\" }").is_err());
     }
 
     #[test]
@@ -322,7 +384,7 @@ mod tests {
             ("1970-01-01T00:00:00Z", 0),
             ("2000-02-29T00:00:00Z", 951_782_400),
             ("2100-03-01T00:00:00Z", 4_107_542_400),
-            ("2026-11-23T02:39:59Z", 1_795_401_599),
+            ("2026-11-23T02:39:00Z", 1_795_401_540),
         ] {
             assert_eq!(unix_seconds(text.parse().unwrap()), Ok(seconds));
         }

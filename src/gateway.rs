@@ -73,7 +73,7 @@ pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCach
 ) -> Report {
     let started = clock();
     let Request { id, random, head, body } = request;
-    let admitted = match enter(interface, &id, &head, body, settings, services, started).await {
+    let admitted = match enter(interface, &id, &head, body, settings, services, &clock).await {
         Ok(admitted) => admitted,
         Err(reject) => {
             reply(problem::reply(&reject, &id));
@@ -97,17 +97,17 @@ async fn enter<B: Body, L: Ledger, U, S, C, K: KeyStore>(
     body: B,
     settings: &Settings,
     services: &Services<L, U, S, C, K>,
-    now: UnixMillis,
+    clock: impl Fn() -> UnixMillis,
 ) -> Result<Admitted, Reject> {
     // 1.
     let accepted = accept_head(interface, head)?;
     // 2.
-    let verifying = identify(head, settings, &services.keys, now).await?;
+    let verifying = identify(head, settings, &services.keys, clock()).await?;
     // 3.
     let body = body.read(settings.max_body_bytes).await?;
     let submitted = accept_body(accepted, verifying, &body)?;
-    // 4.
-    admit(submitted, id, settings, &services.ledger, now).await
+    // 4. At the price of now: a body can take its time.
+    admit(submitted, id, settings, &services.ledger, clock()).await
 }
 
 /// Verifies the head. The provider's keys are looked at only for a token that they alone can verify.
@@ -132,7 +132,9 @@ fn render(admitted: &Admitted, answered: &Answered) -> Reply {
             let body = serde_json::to_string(answer).unwrap_or_else(|_| String::from("{}"));
             Reply::new(200, "application/json", id, body).with_limits(&admitted.ticket.standing)
         }
-        Err(reject) => problem::reply(reject, id),
+        // Those that refuse because of a limit say how the caller stands by themselves.
+        Err(reject @ (Reject::RateLimited(..) | Reject::SpendCapReached(..))) => problem::reply(reject, id),
+        Err(reject) => problem::reply(reject, id).with_limits(&admitted.ticket.standing),
     }
 }
 

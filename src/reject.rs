@@ -105,15 +105,15 @@ impl Reject {
                 "Many machines are enrolling. Wait, then ask for a new challenge.".to_owned()
             }
             Self::SpendCapReached(cap, _) => format!(
-                "The daily cap of the {} has no room for this request, and no built-in rule answers it. \
-                 It opens again when the day resets.",
+                "What is left of the daily cap of the {} does not pay for the most that this request can cost, \
+                 and no built-in rule answers it. Requests in flight may leave room; else it is the next day's.",
                 cap.name()
             ),
             Self::UpstreamFailed | Self::UpstreamTimeout => "Try again in a while.".to_owned(),
             Self::Misconfigured => {
                 "The operator finds the reason in the Worker's log and under /readyz.".to_owned()
             }
-            Self::LedgerUnavailable => "Nothing was forwarded and nothing was spent. Try again.".to_owned(),
+            Self::LedgerUnavailable => "The request was not carried through. Try again.".to_owned(),
         }
     }
 

@@ -38,21 +38,25 @@ impl Reply {
 
     /// The same with the limits in force and what is left of them, as structured fields
     /// (draft-ietf-httpapi-ratelimit-headers): the machine's bucket in requests, its day in
-    /// micro-dollars.
+    /// micro-dollars, its requests in flight. Caps that many machines share are not told: what is
+    /// left of them says what others do.
     #[must_use]
     pub fn with_limits(self, standing: &Standing) -> Self {
         let day_left = standing.cap.saturating_sub(standing.spent).micros();
         let day_ends = whole_seconds(standing.resets_at.since(standing.now));
         let policy = format!(
-            "\"machine\";q={};w={}, \"machine-day\";q={};w=86400;qu=\"micro-usd\"",
+            "\"machine\";q={};w={}, \"machine-day\";q={};w=86400;qu=\"micro-usd\", \
+             \"machine-concurrency\";q={};qu=\"concurrent-requests\"",
             standing.rate_count,
             standing.rate_window,
-            standing.cap.micros()
+            standing.cap.micros(),
+            standing.concurrency
         );
         let left = format!(
-            "\"machine\";r={};t={}, \"machine-day\";r={day_left};t={day_ends}",
+            "\"machine\";r={};t={}, \"machine-day\";r={day_left};t={day_ends}, \"machine-concurrency\";r={}",
             standing.level.remaining,
             whole_seconds(Duration::from_nanos(standing.level.next_in)),
+            standing.concurrency.saturating_sub(standing.in_flight),
         );
         self.with_header("RateLimit-Policy", policy).with_header("RateLimit", left)
     }

@@ -40,9 +40,9 @@ pub trait Ledger {
 /// Why the upstream gave no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamError {
-    /// It refused the request with a 4xx status: nothing was generated.
+    /// It refused the request with a 4xx status that says so: nothing was generated.
     Refused(u16),
-    /// It failed with this status, or answered with a redirect.
+    /// It failed with this status, or answered with a redirect; what it did before is not known.
     Status(u16),
     /// The connection failed, or the body was cut short.
     Connection,

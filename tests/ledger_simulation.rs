@@ -80,7 +80,7 @@ impl Object {
             }
             shard
         });
-        for key in shard.missing(command) {
+        for key in shard.missing(&self.limits, command) {
             shard.load(&key, self.stored.get(&key).map(String::as_str)).unwrap();
         }
         let step = shard.step(&self.limits, command.clone(), now).unwrap();

@@ -96,7 +96,10 @@ fn the_limits_are_structured_fields() {
     let header = |name: &str| reply.headers.iter().find(|(header, _)| *header == name).unwrap().1.clone();
     assert_eq!(
         header("RateLimit-Policy"),
-        r#""machine";q=6;w=60, "machine-day";q=50000;w=86400;qu="micro-usd""#
+        r#""machine";q=6;w=60, "machine-day";q=50000;w=86400;qu="micro-usd", "machine-concurrency";q=2;qu="concurrent-requests""#
     );
-    assert_eq!(header("RateLimit"), r#""machine";r=0;t=10, "machine-day";r=0;t=76801"#);
+    assert_eq!(
+        header("RateLimit"),
+        r#""machine";r=0;t=10, "machine-day";r=0;t=76801, "machine-concurrency";r=0"#
+    );
 }

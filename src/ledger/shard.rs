@@ -66,7 +66,7 @@ impl Shard {
     /// The keys of stored rows that this command needs and that are not in memory yet. Each is to
     /// be given to [`Shard::load`] before the step.
     #[must_use]
-    pub fn missing(&self, command: &Command) -> Vec<String> {
+    pub fn missing(&self, limits: &Limits, command: &Command) -> Vec<String> {
         let (subject, plan) = match command {
             Command::Admit(admission) => (&admission.subject, Some(&admission.plan)),
             Command::Look { subject, plan, .. } => (subject, Some(plan)),
@@ -75,6 +75,10 @@ impl Shard {
                 return Vec::new();
             }
         };
+        // A plan that does not exist has no rows, and its machines need none to be refused.
+        if plan.is_some_and(|plan| limits.plan(plan).is_none()) {
+            return Vec::new();
+        }
         let machine = (!self.machines.contains_key(subject)).then(|| rows::machine_key(subject));
         let plan = plan.filter(|plan| !self.plans.contains_key(*plan)).map(|plan| rows::plan_key(plan));
         machine.into_iter().chain(plan).collect()

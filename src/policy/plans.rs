@@ -32,7 +32,7 @@ pub struct Plan {
 /// A plan of `policies/plans.toml`, as the text that the settings would hold: one parser reads both.
 #[derive(Debug)]
 pub struct PlanDefault {
-    /// The plan's name, `[a-z0-9_]{1,32}`.
+    /// The plan's name, `[a-z][a-z0-9]{0,31}`: the build script keeps the file's names to that.
     pub name: &'static str,
     /// `N/second|minute|hour|day`.
     pub rate: &'static str,

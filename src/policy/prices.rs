@@ -9,8 +9,21 @@ include!(concat!(env!("OUT_DIR"), "/prices.rs"));
 pub struct ModelPrice {
     /// The name sent to the upstream as `model`.
     pub model: &'static str,
+    /// How it wants to be asked.
+    pub request: RequestForm,
     /// Periods in order of their start.
     pub periods: &'static [Period],
+}
+
+/// Members of a chat completion request in which models differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestForm {
+    /// The member that limits the output: `max_tokens` or `max_completion_tokens`.
+    pub output_limit: &'static str,
+    /// Whether the model takes a `temperature`.
+    pub temperature: bool,
+    /// Whether it has to be told not to think (DeepSeek's `thinking` member).
+    pub thinking_off: bool,
 }
 
 /// The prices from one moment until the next period begins.
@@ -119,6 +132,7 @@ mod tests {
     const OLD: Rates = Rates { input: 140, cached_input: 3, output: 280 };
     const MODEL: ModelPrice = ModelPrice {
         model: "example",
+        request: RequestForm { output_limit: "max_tokens", temperature: true, thinking_off: false },
         periods: &[
             Period { from_unix_seconds: 0, rates: OLD, peak: &[] },
             Period {
@@ -168,7 +182,7 @@ mod tests {
             for period in model.periods {
                 let windows = period.peak.iter().map(|window| window.rates);
                 for rates in windows.chain([period.rates]) {
-                    assert!(rates.input > 0 && rates.cached_input > 0 && rates.output > 0, "{}", model.model);
+                    assert!(rates.input > 0 && rates.output > 0, "{}", model.model);
                 }
             }
         }

@@ -74,28 +74,31 @@ pub fn respond(reply: Reply, bodyless: bool) -> worker::Result<Response> {
     Ok(response.with_status(reply.status).with_headers(headers))
 }
 
+/// How many times the longest body is read, and thrown away, before a body that is too long is cut
+/// off: a client that is still sending does not hear the answer, and what it sends next over the
+/// same connection is lost.
+const DRAINED: usize = 4;
+
 /// A request's body.
 pub struct Body(pub Request);
 
 impl seams::Body for Body {
     async fn read(mut self, most: usize) -> Result<Vec<u8>, Reject> {
         const BROKEN: Reject = Reject::MalformedRequest("The body broke off.");
-        // A body that announces too much is not read at all; one that announces less is counted.
-        let announced = self.0.headers().get("Content-Length").ok().flatten();
-        if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > most) {
-            return Err(Reject::BodyTooLarge(most));
-        }
         let Ok(mut stream) = self.0.stream() else {
             return Ok(Vec::new());
         };
         let mut body = Vec::new();
+        let mut length: usize = 0;
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|_| BROKEN)?;
-            if body.len().saturating_add(chunk.len()) > most {
-                return Err(Reject::BodyTooLarge(most));
+            length = length.saturating_add(chunk.len());
+            if length <= most {
+                body.extend_from_slice(&chunk);
+            } else if length > most.saturating_mul(DRAINED) {
+                break;
             }
-            body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        if length <= most { Ok(body) } else { Err(Reject::BodyTooLarge(most)) }
     }
 }

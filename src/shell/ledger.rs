@@ -90,7 +90,7 @@ impl Ledger {
             Some(shard) => shard,
             empty => empty.insert(self.restore()?),
         };
-        for key in shard.missing(&command) {
+        for key in shard.missing(limits, &command) {
             let value = self.row(&key)?;
             shard.load(&key, value.as_deref()).map_err(|_| "a stored row cannot be read")?;
         }

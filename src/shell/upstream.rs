@@ -6,6 +6,7 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
 use worker::{
     AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
+    Response,
 };
 
 use crate::policy::settings::Settings;
@@ -78,9 +79,20 @@ async fn exchange(request: Request, signal: &AbortSignal, most: usize) -> Result
         Fetch::Request(request).send_with_signal(signal).await.map_err(|_| UpstreamError::Connection)?;
     match response.status_code() {
         200 => {}
-        status @ 400..=499 => return Err(UpstreamError::Refused(status)),
+        // The provider's word that it did not take the request on. One that speaks of usage all the
+        // same is not believed.
+        status @ (400..=404 | 413 | 415 | 422 | 429) => {
+            let body = read(&mut response, most).await.unwrap_or_default();
+            let counted = String::from_utf8_lossy(&body).contains("\"usage\"");
+            return Err(if counted { UpstreamError::Status(status) } else { UpstreamError::Refused(status) });
+        }
         status => return Err(UpstreamError::Status(status)),
     }
+    read(&mut response, most).await
+}
+
+/// Reads a whole body of at most `most` bytes.
+async fn read(response: &mut Response, most: usize) -> Result<Vec<u8>, UpstreamError> {
     let mut stream = response.stream().map_err(|_| UpstreamError::Connection)?;
     let mut body = Vec::new();
     while let Some(chunk) = stream.next().await {

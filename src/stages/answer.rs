@@ -89,10 +89,11 @@ pub struct Answer {
     cost_usd: String,
 }
 
-/// A model's screened answer as the cache keeps it.
+/// What the model proposed, as the cache keeps it. It is screened again for each request that gets
+/// it: what the user's own command names differs where the text that the model saw does not.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    suggestion: String,
+    explanation: String,
     commands: Vec<String>,
 }
 
@@ -135,12 +136,9 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         && let Some(kept) = cache.get(&cache_key).await
         && let Ok(kept) = serde_json::from_str::<Kept>(&kept)
     {
+        let proposal = Proposal { explanation: kept.explanation, commands: kept.commands };
         answered.source = Source::Cache;
-        answered.give(
-            Screened { suggestion: kept.suggestion, commands: kept.commands, withheld: Vec::new() },
-            ticket,
-            None,
-        );
+        answered.give(screen::screen(&proposal, &facts, Trust::Model), ticket, None);
         return answered;
     }
     // 3. The model, where there is a key and money is set aside.
@@ -154,11 +152,15 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
             answered.charge = asked.charge;
             answered.cost = asked.cost;
             match asked.result {
-                Ok(screened) => {
-                    answered.source = Source::Model;
-                    if let Some(seconds) = settings.cache_ttl_seconds {
-                        keep(cache, &cache_key, &screened, seconds).await;
+                Ok(proposal) => {
+                    let screened = screen::screen(&proposal, &facts, Trust::Model);
+                    // "No answer" is not kept, but asked again next time.
+                    if let Some(seconds) =
+                        settings.cache_ttl_seconds.filter(|_| !screened.commands.is_empty())
+                    {
+                        keep(cache, &cache_key, proposal, seconds).await;
                     }
+                    answered.source = Source::Model;
                     answered.give(screened, ticket, Some(settings.model.model));
                     None
                 }
@@ -219,8 +221,10 @@ impl Answered {
             CannotAsk::Failed(UpstreamError::Timeout) => (Ending::UpstreamTimeout, Reject::UpstreamTimeout),
             CannotAsk::Failed(_) => (Ending::UpstreamFailed, Reject::UpstreamFailed),
         };
-        if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
+        if matches!(cause, CannotAsk::Failed(_)) {
             self.source = Source::Model;
+        }
+        if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
             let words = "The analysis model did not answer. Please try again later.";
             self.give(uncertain(words), ticket, Some(settings.model.model));
         } else {
@@ -236,30 +240,25 @@ fn uncertain(sentence: &str) -> Screened {
 
 /// A rule's advice, screened like anything else.
 fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
-    match advice {
-        Advice::Commands { explanation, commands } => {
-            let proposal = Proposal { explanation: explanation.clone(), commands: commands.clone() };
-            screen::screen(&proposal, facts, Trust::Rule)
-        }
-        Advice::Uncertain { sentence } => uncertain(sentence),
-    }
+    screen::screen(&advice.clone().into(), facts, Trust::Rule)
 }
 
 /// The name of an answer: everything that shapes it, under a key of our own, so that nobody can tell
 /// from a cache key what was asked.
 fn cache_key(settings: &Settings, context: &Redacted) -> String {
     let subkey = settings.token_keys.signing().subkey(Purpose::AnswerCache);
-    let shape =
-        [settings.model.model, prompt::VERSION, env!("CARGO_PKG_VERSION"), context.as_str()].join("\0");
+    let limit = settings.max_output_tokens.to_string();
+    let url = settings.api_base.chat_completions();
+    let version = env!("CARGO_PKG_VERSION");
+    let parts = [&url, settings.model.model, &limit, prompt::VERSION, version, context.as_str()];
+    let shape = parts.join("\0");
     subkey.mac(shape.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Keeps an answer of the model that holds a command. "No answer" is asked again next time.
-async fn keep<C: AnswerCache>(cache: &C, key: &str, screened: &Screened, seconds: u64) {
-    let kept = Kept { suggestion: screened.suggestion.clone(), commands: screened.commands.clone() };
-    if !kept.commands.is_empty()
-        && let Ok(text) = serde_json::to_string(&kept)
-    {
+/// Keeps what the model proposed.
+async fn keep<C: AnswerCache>(cache: &C, key: &str, proposal: Proposal, seconds: u64) {
+    let kept = Kept { explanation: proposal.explanation, commands: proposal.commands };
+    if let Ok(text) = serde_json::to_string(&kept) {
         cache.put(key, text, Duration::from_secs(seconds)).await;
     }
 }

@@ -40,7 +40,8 @@ pub fn read(body: &[u8]) -> Result<Submission, &'static str> {
         [TWICE, DEEP, NOT_TEXT].into_iter().find(|reason| words.starts_with(reason)).unwrap_or(NOT_JSON)
     })?;
     let error_context = members.error_context.ok_or("error_context is missing.")?;
-    if error_context.trim().is_empty() {
+    // Spaces and invisible characters alone are nothing to look at.
+    if !error_context.chars().any(char::is_alphanumeric) {
         return Err("error_context is empty.");
     }
     if members.machine_id.as_ref().is_some_and(|id| id.trim().is_empty()) {
@@ -256,7 +257,7 @@ mod tests {
             (br#"{"error_context":"x","a":1,"a":1}"#, TWICE),
             (br#"{"error_context":"x","a":[{"b":1,"b":2}]}"#, TWICE),
             (br#"{"machine_id":"x"}"#, "error_context is missing."),
-            (br#"{"error_context":" \n"}"#, "error_context is empty."),
+            ("{\"error_context\":\" \u{a0}\u{200b}\u{2060} \"}".as_bytes(), "error_context is empty."),
             (br#"{"error_context":"x","machine_id":""}"#, "machine_id is empty."),
         ];
         for (body, reason) in cases {

@@ -64,7 +64,7 @@ pub fn claims_to_be_ours(token: &str) -> bool {
 pub struct Claims {
     /// `sub`.
     pub machine: MachineId,
-    /// `plan`, `[a-z0-9_-]{1,32}`.
+    /// `plan`, `[a-z0-9_]{1,32}`.
     pub plan: Option<String>,
     /// `iat`.
     pub issued_at: UnixMillis,
@@ -140,11 +140,11 @@ fn read_claims(
     })
 }
 
-/// Whether `text` is a plan's name: `[a-z0-9_-]{1,32}`.
+/// Whether `text` is a plan's name: `[a-z0-9_]{1,32}`, which is what `PLAN_<NAME>_*` can name.
 #[must_use]
 pub fn is_plan(text: &str) -> bool {
     (1..=MAX_PLAN_BYTES).contains(&text.len())
-        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 /// A token to be made.
@@ -249,7 +249,7 @@ fn encode(part: &impl Serialize) -> Result<String, MintError> {
 /// Why a token was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MintError {
-    /// `plan` is not `[a-z0-9_-]{1,32}`.
+    /// `plan` is not `[a-z0-9_]{1,32}`.
     BadPlan,
     /// Under a second, or over the policy's days.
     BadLifetime,
@@ -262,7 +262,7 @@ pub enum MintError {
 impl fmt::Display for MintError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::BadPlan => "a plan is 1 to 32 lower-case letters, digits, '_' or '-'",
+            Self::BadPlan => "a plan is 1 to 32 lower-case letters, digits or '_'",
             Self::BadLifetime => "a token lives at least a second and at most TOKEN_TTL_DAYS days",
             Self::TooLarge => "the token would exceed 4096 bytes: shorten the issuer or the audience",
             Self::NotSigned => "the token could not be signed",

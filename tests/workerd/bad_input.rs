@@ -154,6 +154,10 @@ fn raw_request(path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), b"\r\n", body].concat()
 }
 
+fn raw_request_without_body(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
 fn chunked(body: &[u8]) -> Vec<u8> {
     let chunk = |chunk: &[u8]| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
     body.chunks(60_000).map(chunk).chain([b"0\r\n\r\n".to_vec()]).flatten().collect()
@@ -191,6 +195,11 @@ fn a_body_over_the_limit_is_refused_however_it_is_sent() {
         let reply = reply.unwrap_or_else(|| panic!("{name}: no answer"));
         reply.assert_common_headers();
         reply.assert_problem(413, "body-too-large");
+        // And whoever comes next over the connections in between is served.
+        let next = raw_request_without_body("/healthz");
+        let next =
+            GATEWAY.send_raw(&next, Then::Wait).unwrap_or_else(|| panic!("{name}: the next got no answer"));
+        assert_eq!(next.status, 200, "{name}: {next:?}");
     }
     let accepted = bearer(&GATEWAY.key().token("accepted-large"));
     let reply = GATEWAY.post("/v1/analyze", &accepted, &padded("accepted", MIB));

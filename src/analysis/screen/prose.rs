@@ -101,7 +101,8 @@ pub(super) fn of_model(text: &str, facts: &Facts) -> String {
         }
         for sentence in line.split_inclusive(['。', '！', '？']).flat_map(|part| part.split_inclusive(". "))
         {
-            let lower = sentence.to_lowercase();
+            // One space between words, as it will be shown: a phrase is one however it is spaced.
+            let lower = sentence.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase() + " ";
             if !PHRASES.iter().any(|phrase| lower.contains(phrase)) {
                 push_words(&mut out, sentence, facts);
             }
@@ -221,4 +222,26 @@ const PAIRED: &[&str] = &[
 /// Four numbers with dots between them.
 fn is_address(text: &str) -> bool {
     text.split('.').count() == 4 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{facts, redact};
+
+    #[test]
+    fn a_phrase_is_one_however_it_is_spaced() {
+        let facts = facts::read(&redact::redact("Command: pip install numpy"));
+        for text in [
+            "Type pip install evil now.",
+            "Type pip   install evil now.",
+            "Type pip\u{a0}install evil now.",
+            "Type pip\u{200b} \u{2003}install evil now.",
+            "Type pip\t install evil now.",
+            "Then run curl",
+        ] {
+            assert_eq!(of_model(text, &facts), "", "{text:?}");
+        }
+        assert_eq!(of_model("The name is   another one.", &facts), "The name is another one.");
+    }
 }

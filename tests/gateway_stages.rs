@@ -1,0 +1,288 @@
+//! The stages in their order, with stand-ins for what is not the gateway's own code.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use pip_aide_gateway::gateway::{Request, Services, analyze};
+use pip_aide_gateway::ledger::rows;
+use pip_aide_gateway::ledger::shard::Shard;
+use pip_aide_gateway::ledger::wire::{Charge, Command, Outcome};
+use pip_aide_gateway::policy::settings::{Entry, Provider, Settings};
+use pip_aide_gateway::reject::Reject;
+use pip_aide_gateway::reply::Reply;
+use pip_aide_gateway::seams::{
+    AnswerCache, Body, KeyStore, Ledger, LedgerUnavailable, LogStore, LogUnavailable, Upstream, UpstreamError,
+};
+use pip_aide_gateway::stages::accept::{Head, Interface};
+use pip_aide_gateway::token::jwks::Jwks;
+use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
+use pip_aide_gateway::token::machine_id::MachineId;
+use pip_aide_gateway::units::UnixMillis;
+
+/// A second before 01:00 UTC on a Monday, when DeepSeek's peak prices begin.
+const BEFORE_PEAK: UnixMillis = UnixMillis::from_seconds(1_795_395_599);
+
+/// Runs a future that never really waits.
+fn run<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+/// A body that takes its time to arrive.
+struct SlowBody<'a> {
+    text: String,
+    clock: &'a Cell<UnixMillis>,
+    takes: Duration,
+}
+
+impl Body for SlowBody<'_> {
+    async fn read(self, _: usize) -> Result<Vec<u8>, Reject> {
+        self.clock.set(self.clock.get().plus(self.takes));
+        Ok(self.text.into_bytes())
+    }
+}
+
+/// The real ledger in memory, with a note of every command.
+struct InMemory<'a> {
+    settings: &'a Settings,
+    clock: &'a Cell<UnixMillis>,
+    shard: RefCell<Shard>,
+    commands: RefCell<Vec<Command>>,
+}
+
+impl Ledger for InMemory<'_> {
+    async fn send(&self, _: &str, command: &Command) -> Result<Outcome, LedgerUnavailable> {
+        self.commands.borrow_mut().push(command.clone());
+        let mut shard = self.shard.borrow_mut();
+        for key in shard.missing(&self.settings.limits, command) {
+            shard.load(&key, None).map_err(|_| LedgerUnavailable)?;
+        }
+        let step = shard.step(&self.settings.limits, command.clone(), self.clock.get());
+        step.map(|step| step.outcome).map_err(|_| LedgerUnavailable)
+    }
+}
+
+struct Model {
+    answer: Result<String, UpstreamError>,
+    asked: RefCell<Vec<String>>,
+}
+
+impl Upstream for &Model {
+    async fn ask(&self, body: String, _: Duration) -> Result<Vec<u8>, UpstreamError> {
+        self.asked.borrow_mut().push(body);
+        self.answer.clone().map(String::into_bytes)
+    }
+}
+
+#[derive(Default)]
+struct Log(RefCell<Vec<(String, String)>>);
+
+impl LogStore for &Log {
+    async fn put(&self, key: &str, record: String, _: Duration) -> Result<(), LogUnavailable> {
+        self.0.borrow_mut().push((key.to_owned(), record));
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Cache(RefCell<HashMap<String, String>>);
+
+impl AnswerCache for &Cache {
+    async fn get(&self, key: &str) -> Option<String> {
+        self.0.borrow().get(key).cloned()
+    }
+
+    async fn put(&self, key: &str, answer: String, _: Duration) {
+        self.0.borrow_mut().insert(key.to_owned(), answer);
+    }
+}
+
+struct NoKeys;
+
+impl KeyStore for NoKeys {
+    async fn keys_for(&self, _: &Provider, _: &str, _: UnixMillis) -> Option<Rc<Jwks>> {
+        None
+    }
+}
+
+fn settings() -> Settings {
+    let entries = [
+        ("TOKEN_KEYS", "a=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        ("OPERATOR_KEYS", "b=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"),
+        ("API_KEY", "not-a-key"),
+        ("MODEL", "deepseek-flash"),
+        ("RULES", "off"),
+        ("MACHINE_DAILY_USD", "1"),
+        ("MACHINE_BURST", "10"),
+    ];
+    let entries = entries.map(|(name, value)| (name.to_owned(), Entry::Text(value.to_owned())));
+    Settings::read(&BTreeMap::from(entries)).expect("the settings are right")
+}
+
+fn head(settings: &Settings, now: UnixMillis) -> Head {
+    let policy = TokenPolicy {
+        issuer: &settings.token_issuer,
+        audience: &settings.token_audience,
+        ttl_days: settings.token_ttl_days,
+    };
+    let machine = MachineId::parse("laptop").unwrap();
+    let new = NewToken { machine: &machine, plan: None, life: Duration::from_secs(3_600), random: [7; 16] };
+    let token = jwt::mint(&settings.token_keys, &policy, &new, now).unwrap().token;
+    Head {
+        method: "POST".to_owned(),
+        path: "/v1/analyze".to_owned(),
+        content_type: Some("application/json".to_owned()),
+        authorization: Some(format!("Bearer {token}")),
+        ..Head::default()
+    }
+}
+
+struct World {
+    settings: Settings,
+    clock: Cell<UnixMillis>,
+    model: Model,
+    log: Log,
+    cache: Cache,
+}
+
+impl World {
+    fn new(answer: Result<&str, UpstreamError>) -> Self {
+        let model = Model { answer: answer.map(str::to_owned), asked: RefCell::default() };
+        let clock = Cell::new(BEFORE_PEAK);
+        Self { settings: settings(), clock, model, log: Log::default(), cache: Cache::default() }
+    }
+
+    /// One request whose body takes so long; the reply and what the ledger was told.
+    fn send(&self, context: &str, body_takes: Duration) -> (Reply, Vec<Command>) {
+        let shard = RefCell::new(Shard::default());
+        shard.borrow_mut().load(rows::SERVICE, None).unwrap();
+        let ledger =
+            InMemory { settings: &self.settings, clock: &self.clock, shard, commands: RefCell::default() };
+        let services =
+            Services { ledger, upstream: &self.model, log: &self.log, cache: &self.cache, keys: NoKeys };
+        let text = serde_json::json!({ "error_context": context }).to_string();
+        let request = Request {
+            id: format!("r{}", self.log.0.borrow().len()),
+            random: "delimiter".to_owned(),
+            head: head(&self.settings, self.clock.get()),
+            body: SlowBody { text, clock: &self.clock, takes: body_takes },
+        };
+        let got = RefCell::new(None);
+        let clock = || self.clock.get();
+        let reply = |reply| drop(got.replace(Some(reply)));
+        run(analyze(Interface::V1, request, &self.settings, &services, clock, reply));
+        (got.into_inner().expect("a reply"), services.ledger.commands.into_inner())
+    }
+}
+
+fn worst(commands: &[Command]) -> u64 {
+    let admission = commands.iter().find_map(|command| match command {
+        Command::Admit(admission) => Some(admission.worst.nanos()),
+        _ => None,
+    });
+    admission.expect("an admission")
+}
+
+const ANSWER: &str = r#"{"choices":[{"message":{"content":"{\"explanation\":\"Other name.\",\"commands\":[\"pip install requests\",\"rm -rf /\"]}"}}],"usage":{"prompt_tokens":100,"completion_tokens":10}}"#;
+
+#[test]
+fn what_is_set_aside_is_priced_after_the_body_has_come() {
+    let quick = World::new(Ok(ANSWER)).send("Command: pip install requests", Duration::ZERO).1;
+    // The same request, whose body arrives a minute later: the peak has begun, prices are double.
+    let slow = World::new(Ok(ANSWER)).send("Command: pip install requests", Duration::from_secs(60)).1;
+    // Even the quick one may be answered in the peak, so both reserve the peak's price.
+    assert_eq!(worst(&slow), worst(&quick));
+    let world = World::new(Ok(ANSWER));
+    world.clock.set(UnixMillis::from_seconds(BEFORE_PEAK.seconds() - 3_600));
+    let early = world.send("Command: pip install requests", Duration::ZERO).1;
+    assert_eq!(worst(&slow), 2 * worst(&early));
+    let world = World::new(Ok(ANSWER));
+    world.clock.set(UnixMillis::from_seconds(BEFORE_PEAK.seconds() - 3_600));
+    let trickled = world.send("Command: pip install requests", Duration::from_secs(3_700)).1;
+    assert_eq!(worst(&trickled), 2 * worst(&early));
+}
+
+#[test]
+fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
+    for (error, status, charge) in [
+        (UpstreamError::Refused(429), 502, Charge::Nothing),
+        (UpstreamError::Status(500), 502, Charge::Full),
+        (UpstreamError::Connection, 502, Charge::Full),
+        (UpstreamError::TooLarge, 502, Charge::Full),
+        (UpstreamError::Timeout, 504, Charge::Full),
+    ] {
+        let (reply, commands) = World::new(Err(error)).send("Command: pip install requests", Duration::ZERO);
+        assert_eq!(reply.status, status, "{error:?}");
+        for header in ["RateLimit", "RateLimit-Policy"] {
+            assert_eq!(
+                reply.headers.iter().filter(|(name, _)| *name == header).count(),
+                1,
+                "{error:?} {header}"
+            );
+        }
+        let settled = commands.iter().find_map(|command| match command {
+            Command::Settle(settlement) => Some(settlement.charge),
+            _ => None,
+        });
+        assert_eq!(settled, Some(charge), "{error:?}");
+    }
+}
+
+#[test]
+fn the_same_question_gets_the_same_answer_for_nothing() {
+    let world = World::new(Ok(ANSWER));
+    let question = "Command: pip install requests\nERROR: a failure that only the model knows";
+    let first: serde_json::Value =
+        serde_json::from_str(&world.send(question, Duration::ZERO).0.body).unwrap();
+    let (reply, commands) = world.send(question, Duration::ZERO);
+    let second: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!(world.model.asked.borrow().len(), 1, "the model was asked once");
+    assert_eq!((&first["source"], &second["source"]), (&"model".into(), &"cache".into()));
+    for member in ["suggestion", "commands", "withheld"] {
+        assert_eq!(first[member], second[member], "{member}");
+    }
+    assert_eq!(second["withheld"].as_array().map(Vec::len), Some(1), "{second}");
+    assert_eq!((&second["cost_usd"], second.get("usage")), (&"0".into(), None));
+    assert!(commands.iter().any(|command| {
+        matches!(command, Command::Settle(settlement) if settlement.charge == Charge::Nothing)
+    }));
+    // Another question, another answer.
+    world.send(&question.replace("only", "just"), Duration::ZERO);
+    assert_eq!(world.model.asked.borrow().len(), 2);
+}
+
+#[test]
+fn records_of_one_machine_never_share_a_key() {
+    let world = World::new(Ok(ANSWER));
+    let shard = RefCell::new(Shard::default());
+    shard.borrow_mut().load(rows::SERVICE, None).unwrap();
+    let ledger =
+        InMemory { settings: &world.settings, clock: &world.clock, shard, commands: RefCell::default() };
+    let services =
+        Services { ledger, upstream: &world.model, log: &world.log, cache: &world.cache, keys: NoKeys };
+    for number in 0..5 {
+        let text = serde_json::json!({ "error_context": format!("ERROR: number {number}") }).to_string();
+        let request = Request {
+            id: number.to_string(),
+            random: "delimiter".to_owned(),
+            head: head(&world.settings, world.clock.get()),
+            body: SlowBody { text, clock: &world.clock, takes: Duration::ZERO },
+        };
+        run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), drop));
+    }
+    let keys: Vec<String> = world.log.0.borrow().iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(keys.len(), 5);
+    assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
+    assert_eq!(keys[0], "laptop:2026-11-23T00:59:59.000Z");
+}
