@@ -131,11 +131,11 @@ impl Shard {
                 let row = rows::revocation_row(&revocation)?;
                 let added = self.revocations.add(revocation);
                 rows.extend(added.then_some(row));
-                Outcome::Changed(added)
+                Outcome::Changed { changed: added }
             }
             Command::Restore(target) => {
                 rows.push(Row { key: rows::revocation_key(&target), value: None });
-                Outcome::Changed(self.revocations.remove(&target))
+                Outcome::Changed { changed: self.revocations.remove(&target) }
             }
             Command::Revocations => Outcome::Revocations { revocations: self.revocations.list() },
         };

@@ -167,8 +167,11 @@ pub enum Outcome {
     Replayed,
     /// What became of an enrolment.
     Enrolled(Enrolled),
-    /// The revocation is in force, or taken back; whether that changed anything.
-    Changed(bool),
+    /// The revocation is in force, or taken back.
+    Changed {
+        /// `false` when it was so already.
+        changed: bool,
+    },
     /// The answer to [`Command::Revocations`].
     Revocations {
         /// All in force, in the order of their targets.
@@ -310,5 +313,56 @@ mod tests {
             assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);
         }
         assert_eq!(serde_json::to_string(&Outcome::Settled).unwrap(), r#"{"is":"settled"}"#);
+    }
+
+    /// Each has a form at all, which the types alone do not promise, and is read back as it was.
+    #[test]
+    fn the_wire_forms_of_revocation_and_enrolment_do_not_change_unnoticed() {
+        let at = UnixMillis::from_millis(5);
+        let revocation = Revocation {
+            target: Target::Machine("m".to_owned()),
+            at,
+            by: "boss".to_owned(),
+            reason: "lost".to_owned(),
+        };
+        let enrolment = Enrolment {
+            challenge: "c".to_owned(),
+            network: "192.0.2.7".to_owned(),
+            difficulty: 18,
+            expires_at: at,
+        };
+        for (command, text) in [
+            (
+                Command::Revoke(revocation.clone()),
+                r#"{"do":"revoke","target":{"machine":"m"},"at":5,"by":"boss","reason":"lost"}"#,
+            ),
+            (Command::Restore(Target::Machine("m".to_owned())), r#"{"do":"restore","machine":"m"}"#),
+            (Command::Restore(Target::IssuedBefore(at)), r#"{"do":"restore","issued_before":5}"#),
+            (Command::Revocations, r#"{"do":"revocations"}"#),
+            (
+                Command::Enrol(enrolment),
+                r#"{"do":"enrol","challenge":"c","network":"192.0.2.7","difficulty":18,"expires_at":5}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&command).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);
+        }
+        for (outcome, text) in [
+            (Outcome::Changed { changed: true }, r#"{"is":"changed","changed":true}"#),
+            (
+                Outcome::Revocations { revocations: vec![revocation] },
+                r#"{"is":"revocations","revocations":[{"target":{"machine":"m"},"at":5,"by":"boss","reason":"lost"}]}"#,
+            ),
+            (
+                Outcome::Enrolled(Enrolled { verdict: EnrolmentVerdict::TooMany(7), recent: 3 }),
+                r#"{"is":"enrolled","verdict":{"too_many":7},"recent":3}"#,
+            ),
+            (Outcome::Revoked, r#"{"is":"revoked"}"#),
+            (Outcome::Replayed, r#"{"is":"replayed"}"#),
+            (Outcome::UnknownPlan, r#"{"is":"unknown_plan"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&outcome).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Outcome>(text).unwrap(), outcome);
+        }
     }
 }

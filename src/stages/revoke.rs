@@ -71,7 +71,7 @@ pub async fn revoke<L: Ledger>(
         _ => Command::Revocations,
     };
     match ledger.send("revocations", &command).await.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Changed(changed) => Ok(Answer::Changed { changed }),
+        Outcome::Changed { changed } => Ok(Answer::Changed { changed }),
         Outcome::Revocations { revocations } => {
             Ok(Answer::List { revocations: revocations.into_iter().map(Shown::of).collect() })
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{keys, sign, token};
+use crate::{keys, revoke, sign, token};
 
 /// Runs the gateway's keys and tokens from a terminal.
 #[derive(Parser)]
@@ -28,6 +28,11 @@ enum Command {
     Token(token::Command),
     /// Print a curl line with a signed request
     Sign(sign::Command),
+    /// Take a machine's or a token's credentials out of use, take that back, or list it
+    ///
+    /// In force on the next request. An operator's token is not covered: take its key out of
+    /// OPERATOR_KEYS.
+    Revoke(Box<revoke::Command>),
 }
 
 /// Reads the command line, does what it says, prints the answer.
@@ -40,6 +45,7 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::Token(command) => token::run(command),
         Command::Sign(command) => sign::run(&command),
+        Command::Revoke(command) => revoke::run(*command),
     };
     match result {
         Ok(answer) => Answer::print(&answer, arguments.json),

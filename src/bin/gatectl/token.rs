@@ -60,6 +60,18 @@ pub struct Expected {
     ttl_days: u64,
 }
 
+impl Expected {
+    /// Whom a client's or an operator's token is for.
+    pub fn audience(&self, operator: bool) -> String {
+        if operator { operator_audience(&self.audience) } else { self.audience.clone() }
+    }
+
+    /// What a token for that audience must carry.
+    pub fn policy<'a>(&'a self, audience: &'a str) -> TokenPolicy<'a> {
+        TokenPolicy { issuer: &self.issuer, audience, ttl_days: self.ttl_days }
+    }
+}
+
 /// Reads a machine's id from the command line.
 pub fn read_machine(text: &str) -> Result<MachineId, String> {
     MachineId::parse(text).map_err(|error| error.to_string())
@@ -69,10 +81,9 @@ pub fn read_machine(text: &str) -> Result<MachineId, String> {
 pub fn run(command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Mint { machine, plan, days, operator, expected, source } => {
-            let audience =
-                if operator { operator_audience(&expected.audience) } else { expected.audience.clone() };
+            let audience = expected.audience(operator);
             let keyring = source.keyring(ring(operator))?;
-            let policy = policy(&expected, &audience);
+            let policy = expected.policy(&audience);
             let life = Duration::from_secs(days.unwrap_or(expected.ttl_days).saturating_mul(SECONDS_PER_DAY));
             let new = NewToken { machine: &machine, plan: plan.as_deref(), life, random: edge::random()? };
             let minted = jwt::mint(&keyring, &policy, &new, edge::now()?)
@@ -91,10 +102,6 @@ pub fn run(command: Command) -> Result<Answer, Failure> {
 
 const fn ring(operator: bool) -> Ring {
     if operator { Ring::OperatorKeys } else { Ring::TokenKeys }
-}
-
-fn policy<'a>(expected: &'a Expected, audience: &'a str) -> TokenPolicy<'a> {
-    TokenPolicy { issuer: &expected.issuer, audience, ttl_days: expected.ttl_days }
 }
 
 fn minted_answer(Minted { token, claims }: Minted, operator: bool) -> Answer {
@@ -123,10 +130,9 @@ fn inspect(token: &str, expected: &Expected, source: &KeySource, now: UnixMillis
         let ring = ring(operator);
         let Some(text) = source.find(ring.name())? else { continue };
         let keyring = source.read_ring(ring, &text)?;
-        let audience =
-            if operator { operator_audience(&expected.audience) } else { expected.audience.clone() };
+        let audience = expected.audience(operator);
         let kind = if operator { "operator" } else { "client" };
-        verdicts.push((kind, jwt::verify(token, &keyring, &policy(expected, &audience), now)));
+        verdicts.push((kind, jwt::verify(token, &keyring, &expected.policy(&audience), now)));
     }
     if verdicts.is_empty() {
         return Err(Failure::new(

@@ -1,0 +1,118 @@
+//! A running gateway, asked over HTTP as an operator.
+
+use std::time::Duration;
+
+use pip_aide_gateway::policy::upstream::ApiBase;
+use serde_json::Value;
+use ureq::http::Request;
+
+use crate::output::Failure;
+
+/// For a whole request.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Most bytes of an answer.
+const MOST_BYTES: u64 = 16 * 1_048_576;
+
+/// What to do with a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Read.
+    Get,
+    /// Add.
+    Post,
+    /// Take away.
+    Delete,
+}
+
+/// A gateway's address, and the token that it is shown.
+pub struct Gateway {
+    base: ApiBase,
+    token: String,
+}
+
+impl Gateway {
+    /// Checks the address and the token's form. The token goes nowhere that others can listen.
+    pub fn new(address: &str, token: String) -> Result<Self, Failure> {
+        let base = ApiBase::parse(address).ok_or_else(|| {
+            Failure::new(
+                "--gateway takes the gateway's address, such as https://gateway.example; http:// only for \
+                 this machine, such as http://127.0.0.1:8787",
+            )
+        })?;
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::new(
+                "the operator's token has no token's form: make one with `gatectl token mint --operator`",
+            ));
+        }
+        Ok(Self { base, token })
+    }
+
+    /// One request and its answer, or what the gateway has against it in a sentence.
+    pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(DEADLINE))
+            .build()
+            .new_agent();
+        let method = match method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base.as_str()))
+            .header("Authorization", format!("Bearer {}", self.token))
+            .header("Accept", "application/json, application/problem+json");
+        let sent = match body {
+            Some(body) => request
+                .header("Content-Type", "application/json")
+                .body(body.to_string())
+                .map(|request| agent.run(request)),
+            None => request.body(()).map(|request| agent.run(request)),
+        };
+        let answer = sent.map_err(ureq::Error::from).and_then(|answer| answer);
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status().as_u16();
+        let text = answer.body_mut().with_config().limit(MOST_BYTES).read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        let document: Option<Value> = serde_json::from_str(&text).ok();
+        match document {
+            Some(document) if status == 200 => Ok(document),
+            document => Err(self.refused(status, document.as_ref())),
+        }
+    }
+
+    /// An answer of a form that no gateway gives.
+    pub fn not_one() -> Failure {
+        Failure::new("the answer is not one that this version of the gateway gives: is it the same version?")
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        Failure::new(format!("no answer from {}: {error}", self.base.as_str()))
+    }
+
+    /// A problem document (RFC 9457) as a sentence.
+    fn refused(&self, status: u16, document: Option<&Value>) -> Failure {
+        let address = self.base.as_str();
+        let text = |name| {
+            let text = document?.get(name)?.as_str()?;
+            Some(text.chars().filter(|c| !c.is_control()).take(500).collect::<String>())
+        };
+        let (Some(title), Some(detail), Some(id)) = (text("title"), text("detail"), text("request_id"))
+        else {
+            return Failure::new(format!(
+                "{address} answered {status} without saying why: is it the gateway's address?"
+            ));
+        };
+        // The gateway does not tell why a credential fails, and speaks to clients.
+        let detail = match status {
+            401 => "The operator's token does not verify: it has expired, or OPERATOR_KEYS, --issuer or \
+                    --audience is not the gateway's."
+                .to_owned(),
+            _ => detail,
+        };
+        Failure::new(format!("{address} answered {status}: {title}. {detail} (request {id})"))
+    }
+}
