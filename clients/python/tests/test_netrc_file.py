@@ -10,7 +10,7 @@ import time
 import unittest
 from unittest import mock
 
-from support import SOURCE, Case, netrc_file, token_for
+from support import SOURCE, Case, netrc_file, netrc_text, token_for
 
 from pip_aide_login import files
 from pip_aide_login.errors import Exit, Failure
@@ -306,7 +306,15 @@ class Others(StoreCase):
     def test_a_file_that_would_read_otherwise_is_left_alone(self) -> None:
         """The last line of defence, for whatever is split into words otherwise than by Python."""
         self.write_netrc(OTHER)
-        for wrong in (b"", b"machine gw.example.com login m1 password x\n", OTHER.encode()):
+        ours = netrc_text.put(b"", URL.host, URL.origin, "m1", TOKEN)
+        for wrong in (
+            b"",
+            OTHER.encode(),
+            OTHER.encode() + b"machine gw.example.com login m1 password x\n",
+            ours,
+            OTHER.replace("b", "B").encode() + ours,
+            b"macdef x\ny\n\n" + OTHER.encode() + ours,
+        ):
             with self.subTest(wrong), mock.patch("pip_aide_login.netrc_text.put", return_value=wrong):
                 self.assert_refused("netrc_unclear")
 
