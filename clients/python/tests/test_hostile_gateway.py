@@ -11,7 +11,7 @@ import unittest
 from typing import Any, BinaryIO, Callable, Dict
 from unittest import mock
 
-from support import CERTIFICATE, JSON, Case, Gateway, Response, netrc_file, ok, problem, token_for
+from support import CERTIFICATE, JSON, Case, Gateway, Request, Response, netrc_file, ok, problem, token_for
 
 from pip_aide_login import gateway as gateway_module
 from pip_aide_login.errors import Exit
@@ -237,6 +237,22 @@ class Problems(HostileCase):
             self.server.override[CHALLENGE] = first_refused
             self.assertEqual(self.run_cli(self.server.url).code, Exit.DONE)
             self.assertEqual(waits, [3, 3, 3])
+
+    def test_after_a_pause_a_new_challenge_is_met(self) -> None:
+        """Where the difficulty has risen meanwhile, the old challenge would be refused again."""
+        response = problem(429, "rate-limited", "Too easy by now.", **{"Retry-After": "1"})
+        answers = [response, None]
+
+        def first_refused(request: Request) -> Response:
+            return answers.pop(0) or self.server.enrol(json.loads(request.body))
+
+        self.server.override[ENROLL] = first_refused
+        with mock.patch.object(gateway_module, "sleep"):
+            self.assertEqual(self.run_cli(self.server.url).code, Exit.DONE)
+        paths = [request.path for request in self.server.requests]
+        self.assertEqual(paths, [CHALLENGE, ENROLL] * 2)
+        first, second = (json.loads(self.server.requests[at].body)["challenge"] for at in (1, 3))
+        self.assertNotEqual(first, second)
 
     def test_a_pause_that_is_no_number_is_not_made(self) -> None:
         for value in ("-1", "1e9", "soon", "Wed, 21 Oct 2065 07:28:00 GMT", "9" * 50, ""):

@@ -14,7 +14,7 @@ from typing import Any, List, NoReturn, Optional, Sequence
 
 from . import __version__, files, netrc_file, pip_aide_conf
 from .errors import Exit, Failure
-from .gateway import Credential, Gateway, Standing
+from .gateway import Challenge, Credential, Gateway, Standing
 from .gateway_url import GatewayUrl
 from .messages import CATALOGS, Messages, language
 from .progress import Progress
@@ -113,13 +113,11 @@ class _Run:
         return Exit.DONE
 
     def _enrol(self, url: GatewayUrl) -> Credential:
-        gateway = self._gateway(url)
-        challenge = gateway.challenge()
-        with Progress(sys.stderr, self._say("working")) as progress:
-            solution = solve(
-                challenge.challenge, challenge.difficulty, challenge.expires_in, progress.report
-            )
-        return gateway.redeem(challenge.challenge, solution)
+        def work(task: Challenge) -> str:
+            with Progress(sys.stderr, self._say("working")) as progress:
+                return solve(task.challenge, task.difficulty, task.expires_in, progress.report)
+
+        return self._gateway(url).enrol(work)
 
     def _tell_use(self, url: GatewayUrl) -> None:
         """How pip-aide gets to use the gateway, if it does not yet."""

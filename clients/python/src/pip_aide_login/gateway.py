@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from time import sleep
-from typing import Any, Callable, Dict, Optional, Pattern
+from typing import Any, Callable, Dict, Optional, Pattern, TypeVar
 
 from .errors import Exit, Failure
 from .gateway_url import GatewayUrl
@@ -16,6 +16,8 @@ from .work import MAX_DIFFICULTY
 # A pause of up to so many seconds is made, a longer one is told.
 MAX_PAUSE = 15
 MAX_ATTEMPTS = 3
+
+Result = TypeVar("Result")
 
 CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{1,512}")
 MACHINE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -66,6 +68,9 @@ class Standing:
     resets_at: str
 
 
+Solve = Callable[[Challenge], str]
+
+
 class Gateway:
     """`on_pause` is told the seconds before a pause that the gateway asked for."""
 
@@ -74,7 +79,31 @@ class Gateway:
         self._timeout = timeout
         self._on_pause = on_pause
 
-    def challenge(self) -> Challenge:
+    def enrol(self, solve: Solve) -> Credential:
+        """Each attempt with a challenge of its own: by now the old one may be too easy, or used."""
+
+        def attempt() -> Credential:
+            challenge = self._challenge()
+            return self._redeem(challenge.challenge, solve(challenge))
+
+        return self._patiently(attempt)
+
+    def standing(self, token: str) -> Standing:
+        return self._patiently(lambda: self._standing(token))
+
+    def _patiently(self, attempt: Callable[[], Result]) -> Result:
+        for _ in range(MAX_ATTEMPTS - 1):
+            try:
+                return attempt()
+            except Failure as failure:
+                pause = failure.params.get("seconds")
+                if failure.code != Exit.REFUSED or not isinstance(pause, int) or pause > MAX_PAUSE:
+                    raise
+            self._on_pause(pause)
+            sleep(pause)
+        return attempt()
+
+    def _challenge(self) -> Challenge:
         answer = self._ask("/v1/enroll/challenge", body={})
         if answer.get("algorithm") != "sha-256":
             raise _odd("algorithm")
@@ -89,7 +118,7 @@ class Gateway:
             _integer(answer, "expires_in", 1, 86_400),
         )
 
-    def redeem(self, challenge: str, solution: str) -> Credential:
+    def _redeem(self, challenge: str, solution: str) -> Credential:
         answer = self._ask("/v1/enroll", body={"challenge": challenge, "solution": solution})
         return Credential(
             _text(answer, "machine_id", MACHINE_ID),
@@ -99,7 +128,7 @@ class Gateway:
             _text(answer, "signing_secret", SECRET),
         )
 
-    def standing(self, token: str) -> Standing:
+    def _standing(self, token: str) -> Standing:
         answer = self._ask("/v1/me", token=token)
         rate = _member(answer, "rate")
         spend = _member(answer, "spend")
@@ -119,13 +148,7 @@ class Gateway:
         self, path: str, *, body: Optional[Dict[str, str]] = None, token: Optional[str] = None
     ) -> Dict[str, Any]:
         encoded = None if body is None else json.dumps(body).encode("ascii")
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            reply = exchange(self._url, path, body=encoded, token=token, timeout=self._timeout)
-            pause = _retry_after(reply)
-            if pause is None or pause > MAX_PAUSE or attempt == MAX_ATTEMPTS:
-                break
-            self._on_pause(pause)
-            sleep(pause)
+        reply = exchange(self._url, path, body=encoded, token=token, timeout=self._timeout)
         return _answer(reply, token is not None)
 
 
