@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test lint clean setup worker force
+.PHONY: help build dev test test-python lint clean setup worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -28,7 +28,7 @@ $(STAMP): force
 endif
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the Worker into build/; does nothing when nothing changed
 	@scripts/prerequisites.sh && mkdir -p build
@@ -38,8 +38,11 @@ dev: build ## Build, start the gateway on http://127.0.0.1:8787 (PORT=9000 moves
 	cargo build --locked --bin gatectl
 	@node scripts/dev.mjs
 
-test: build ## Build, then run every test, native and against the real workerd
+test: build test-python ## Build, then run every test, native and against the real workerd
 	cargo test --locked
+
+test-python: ## The tests of pip-aide-login only
+	python3 -m unittest discover -s clients/python/tests
 
 lint: ## Formatting and clippy, for this machine and for wasm32
 	@scripts/prerequisites.sh rustfmt clippy
