@@ -487,14 +487,17 @@ fn a_revocation_holds_at_once_and_after_a_crash_until_it_is_taken_back() {
         let revocation =
             Revocation { target: target.clone(), at: now, by: "ann".to_owned(), reason: "lost".to_owned() };
         let command = Command::Revoke(revocation.clone());
-        assert_eq!(object.send(&command, now, false), Some(Outcome::Changed(true)));
-        assert_eq!(object.send(&command, now, false), Some(Outcome::Changed(false)));
+        assert_eq!(object.send(&command, now, false), Some(Outcome::Changed { changed: true }));
+        assert_eq!(object.send(&command, now, false), Some(Outcome::Changed { changed: false }));
         assert_eq!(object.send(&ask("b"), now, false), Some(Outcome::Revoked), "{target:?}");
         object.shard = None;
         assert_eq!(object.send(&ask("c"), now, false), Some(Outcome::Revoked), "{target:?} after a crash");
         let listed = object.send(&Command::Revocations, now, false);
         assert_eq!(listed, Some(Outcome::Revocations { revocations: vec![revocation] }));
-        assert_eq!(object.send(&Command::Restore(target.clone()), now, false), Some(Outcome::Changed(true)));
+        assert_eq!(
+            object.send(&Command::Restore { target: target.clone() }, now, false),
+            Some(Outcome::Changed { changed: true })
+        );
         object.shard = None;
         assert!(matches!(object.send(&ask("d"), now, false), Some(Outcome::Admitted { .. })), "{target:?}");
     }

@@ -71,7 +71,7 @@ impl Shard {
             Command::Admit(admission) => (&admission.subject, Some(&admission.plan)),
             Command::Look { subject, plan, .. } => (subject, Some(plan)),
             Command::Settle(settlement) => (&settlement.subject, None),
-            Command::Enrol(_) | Command::Revoke(_) | Command::Restore(_) | Command::Revocations => {
+            Command::Enrol(_) | Command::Revoke(_) | Command::Restore { .. } | Command::Revocations => {
                 return Vec::new();
             }
         };
@@ -127,11 +127,11 @@ impl Shard {
                 let row = rows::revocation_row(&revocation)?;
                 let added = self.revocations.add(revocation);
                 rows.extend(added.then_some(row));
-                Outcome::Changed(added)
+                Outcome::Changed { changed: added }
             }
-            Command::Restore(target) => {
+            Command::Restore { target } => {
                 rows.push(Row { key: rows::revocation_key(&target), value: None });
-                Outcome::Changed(self.revocations.remove(&target))
+                Outcome::Changed { changed: self.revocations.remove(&target) }
             }
             Command::Revocations => Outcome::Revocations { revocations: self.revocations.list() },
         };

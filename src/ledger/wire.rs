@@ -27,7 +27,10 @@ pub enum Command {
     /// An operator takes credentials out of use.
     Revoke(Revocation),
     /// An operator takes a revocation back.
-    Restore(Target),
+    Restore {
+        /// What it means.
+        target: Target,
+    },
     /// Every revocation in force.
     Revocations,
 }
@@ -167,8 +170,11 @@ pub enum Outcome {
     Replayed,
     /// What became of an enrolment.
     Enrolled(Enrolled),
-    /// The revocation is in force, or taken back; whether that changed anything.
-    Changed(bool),
+    /// The revocation is in force, or taken back.
+    Changed {
+        /// `false` when it was so already.
+        changed: bool,
+    },
     /// The answer to [`Command::Revocations`].
     Revocations {
         /// All in force, in the order of their targets.
@@ -310,5 +316,37 @@ mod tests {
             assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);
         }
         assert_eq!(serde_json::to_string(&Outcome::Settled).unwrap(), r#"{"is":"settled"}"#);
+    }
+
+    #[test]
+    fn revocations_travel_both_ways() {
+        let targets = [
+            (Target::Machine("laptop".to_owned()), r#"{"machine":"laptop"}"#),
+            (Target::Jti("t1".to_owned()), r#"{"jti":"t1"}"#),
+            (Target::IssuedBefore(UnixMillis::from_millis(7)), r#"{"issued_before":7}"#),
+        ];
+        for (target, text) in targets {
+            let restore = Command::Restore { target: target.clone() };
+            assert_eq!(
+                serde_json::to_string(&restore).unwrap(),
+                format!(r#"{{"do":"restore","target":{text}}}"#)
+            );
+            let revocation = Revocation {
+                target,
+                at: UnixMillis::from_millis(8),
+                by: "ann".to_owned(),
+                reason: "leak".to_owned(),
+            };
+            let revoke = Command::Revoke(revocation.clone());
+            for command in [restore, revoke, Command::Revocations] {
+                let text = serde_json::to_string(&command).unwrap();
+                assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), command);
+            }
+            let listed = Outcome::Revocations { revocations: vec![revocation] };
+            for outcome in [listed, Outcome::Changed { changed: true }, Outcome::Revoked, Outcome::Replayed] {
+                let text = serde_json::to_string(&outcome).unwrap();
+                assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), outcome);
+            }
+        }
     }
 }

@@ -67,11 +67,11 @@ pub async fn revoke<L: Ledger>(
             let reason = reason.ok_or(FORM)?;
             Command::Revoke(Revocation { target, at: now, by, reason })
         }
-        "DELETE" => Command::Restore(read(body)?.0),
+        "DELETE" => Command::Restore { target: read(body)?.0 },
         _ => Command::Revocations,
     };
     match ledger.send("revocations", &command).await.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Changed(changed) => Ok(Answer::Changed { changed }),
+        Outcome::Changed { changed } => Ok(Answer::Changed { changed }),
         Outcome::Revocations { revocations } => {
             Ok(Answer::List { revocations: revocations.into_iter().map(Shown::of).collect() })
         }
