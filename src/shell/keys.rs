@@ -1,13 +1,14 @@
 //! The identity provider's keys, kept as long as the isolate lives.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use worker::{Method, RequestInit};
+use worker::{Delay, Method, RequestInit};
 
 use crate::policy::settings::Provider;
 use crate::seams::KeyStore;
+use crate::shell::now as clock;
 use crate::shell::upstream::fetch_bounded;
 use crate::token::jwks::{Jwks, MAX_DOCUMENT_BYTES};
 use crate::token::key_cache::KeyCache;
@@ -16,7 +17,12 @@ use crate::units::UnixMillis;
 /// For the whole document. A provider that is slower counts as unreachable.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How often a request looks whether the fetch of another has ended.
+const PAUSE: Duration = Duration::from_millis(25);
+
 thread_local! {
+    /// Since when a fetch is under way. It may have ended with its request, without a word.
+    static FETCHING: Cell<Option<UnixMillis>> = const { Cell::new(None) };
     static CACHE: RefCell<KeyCache> = const { RefCell::new(KeyCache::new()) };
 }
 
@@ -27,6 +33,7 @@ impl KeyStore for Keys {
     async fn keys_for(&self, provider: &Provider, token: &str, now: UnixMillis) -> Option<Rc<Jwks>> {
         // No borrow is held while waiting: another request may come meanwhile.
         if CACHE.with_borrow_mut(|cache| cache.begin_fetch(token, now)) {
+            FETCHING.set(Some(now));
             let mut init = RequestInit::new();
             init.with_method(Method::Get);
             match fetch_bounded(&provider.jwks_url, init, MAX_DOCUMENT_BYTES, DEADLINE).await {
@@ -36,6 +43,13 @@ impl KeyStore for Keys {
                     }
                 }
                 Err(error) => worker::console_error!("jwks: {error:?}"),
+            }
+            FETCHING.set(None);
+        } else if CACHE.with_borrow(|cache| cache.lacks(token, now)) {
+            // One request cannot wait for what another has started, so it looks again and again.
+            let is_under_way = |since: UnixMillis| clock().since(since) < DEADLINE;
+            while FETCHING.get().is_some_and(is_under_way) {
+                Delay::from(PAUSE).await;
             }
         }
         CACHE.with_borrow(|cache| cache.keys(now))

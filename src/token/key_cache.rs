@@ -42,6 +42,15 @@ impl KeyCache {
         true
     }
 
+    /// Whether a fetch that is under way may bring this token's key: there are no keys to trust, or
+    /// none has its `kid`. With any other token nobody needs to wait.
+    #[must_use]
+    pub fn lacks(&self, token: &str, now: UnixMillis) -> bool {
+        let Ok(compact) = Compact::read(token) else { return false };
+        let Some(kid) = compact.header_text("kid") else { return false };
+        self.keys(now).is_none_or(|jwks| jwks.find(kid).is_none())
+    }
+
     fn is_wanting(&self, token: &str, now: UnixMillis) -> bool {
         let Ok(compact) = Compact::read(token) else { return false };
         let Some(kid) = compact.header_text("kid") else { return false };
@@ -100,6 +109,8 @@ mod tests {
         cache.store(&document("a"), after(60)).unwrap();
         assert!(!cache.begin_fetch(&token("a"), after(1_000)));
         assert!(cache.begin_fetch(&token("b"), after(1_000)));
+        assert!(cache.lacks(&token("b"), after(1_000)) && !cache.lacks(&token("a"), after(1_000)));
+        assert!(cache.lacks(&token("a"), after(100_000)), "keys that old are not trusted");
         let fetches =
             (0..600).filter(|i| cache.begin_fetch(&token(&format!("x{i}")), after(1_060 + i))).count();
         assert_eq!(fetches, 10);

@@ -9,13 +9,21 @@
 // These tests wait for real processes: here is the edge where the clock is read.
 #![allow(clippy::disallowed_methods)]
 
+mod anonymous;
 mod bad_input;
+mod enrolment;
+mod foreign;
 mod front_door;
 mod limits;
 mod misconfigured;
 mod package;
+#[path = "../token_support/peers.rs"]
+mod peers;
 mod pip_aide;
 mod restart;
+mod revocation;
+mod rotation;
+mod signed;
 mod spend_cap;
 mod support;
 mod upstream;

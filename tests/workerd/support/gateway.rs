@@ -102,6 +102,17 @@ impl Gateway {
         gateway
     }
 
+    /// Gives it another secret, from its next start on.
+    pub fn change_secret(&self, name: &str, value: &str) {
+        let path = self.folder.path().join("secrets");
+        let before = std::fs::read_to_string(&path).expect("the secrets are there");
+        let start = format!("{name}=");
+        let kept = before.lines().filter(|line| !line.starts_with(&start));
+        let mut secrets: String = kept.flat_map(|line| [line, "\n"]).collect();
+        secrets.push_str(&format!("{name}={value}\n"));
+        std::fs::write(path, secrets).expect("the secrets are written");
+    }
+
     /// Starts one that several tests share.
     pub fn shared(settings: Settings) -> Arc<Self> {
         Arc::new(Self::start(settings))

@@ -3,13 +3,16 @@
 pub mod aimock;
 pub mod client;
 pub mod credentials;
+pub mod enrol;
 pub mod faulty;
 pub mod gateway;
 pub mod logs;
 pub mod node;
 pub mod prices;
 pub mod process;
+pub mod provider;
 pub mod raw;
+pub mod signing;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
