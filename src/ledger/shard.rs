@@ -71,7 +71,7 @@ impl Shard {
             Command::Admit(admission) => (&admission.subject, Some(&admission.plan)),
             Command::Look { subject, plan, .. } => (subject, Some(plan)),
             Command::Settle(settlement) => (&settlement.subject, None),
-            Command::Enrol(_) | Command::Revoke(_) | Command::Restore { .. } | Command::Revocations => {
+            Command::Enrol(_) | Command::Revoke(_) | Command::Restore(_) | Command::Revocations => {
                 return Vec::new();
             }
         };
