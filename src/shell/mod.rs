@@ -49,7 +49,15 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
             Ok((_, Route::Health | Route::Ready | Route::Home)) => status::home(&id),
             Ok((_, Route::OpenApi)) => status::openapi(&id),
             Ok((settings, Route::Me)) => {
-                gateway::me(&head, &id, &settings, &ledger::Client::new(env), &keys::Keys, now()).await
+                // Apart from the connection too: it may be this request that fetches a provider's
+                // keys, which others wait for.
+                let own_id = id.clone();
+                apart(&context, &id, |reply| async move {
+                    let ledger = ledger::Client::new(env);
+                    let standing = gateway::me(&head, &own_id, &settings, &ledger, &keys::Keys, now()).await;
+                    drop(reply.send(standing));
+                })
+                .await
             }
             Ok((settings, Route::Challenge)) => {
                 let recent = enrolments::lately(now());
@@ -105,10 +113,9 @@ async fn analyze(
     env: Env,
     context: &Context,
 ) -> Reply {
-    let (sender, receiver) = oneshot::channel();
     let request =
         gateway::Request { id: id.clone(), random: http::request_id(), head, body: http::Body(request) };
-    context.wait_until(async move {
+    apart(context, &id, |sender| async move {
         let services = Services {
             ledger: ledger::Client::new(env.clone()),
             upstream: upstream::Client::new(&settings),
@@ -119,9 +126,21 @@ async fn analyze(
         let reply = |reply| drop(sender.send(reply));
         let report = gateway::analyze(interface, request, &settings, &services, now, reply).await;
         tell(&report);
-    });
+    })
+    .await
+}
+
+/// Runs a task that goes on when the client hangs up (`waitUntil`), and waits for the reply that it
+/// sends.
+async fn apart<F: Future<Output = ()> + 'static>(
+    context: &Context,
+    id: &str,
+    task: impl FnOnce(oneshot::Sender<Reply>) -> F,
+) -> Reply {
+    let (sender, receiver) = oneshot::channel();
+    context.wait_until(task(sender));
     // The sender is dropped without a word only if the task was ended from outside.
-    receiver.await.unwrap_or_else(|_| problem::reply(&Reject::LedgerUnavailable, &id))
+    receiver.await.unwrap_or_else(|_| problem::reply(&Reject::LedgerUnavailable, id))
 }
 
 /// What operators should see of a request that did not go well.
