@@ -58,6 +58,12 @@ fn pip_aide(gateway: &Gateway, token: &str, by: By, arguments: &[&str]) -> Strin
             format!("http://{address}")
         }
     };
+    run_pip_aide(gateway, &home, Some(&url), arguments)
+}
+
+/// The same in a home folder that is set up already; without `url` the client has its own
+/// configuration to go by.
+fn run_pip_aide(gateway: &Gateway, home: &Folder, url: Option<&str>, arguments: &[&str]) -> String {
     let bin = environment().join("bin");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = Command::new(bin.join("pip-aide"));
@@ -65,12 +71,14 @@ fn pip_aide(gateway: &Gateway, token: &str, by: By, arguments: &[&str]) -> Strin
     for name in ["NETRC", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(name);
     }
+    if let Some(url) = url {
+        command.env("PIP_AIDE_SERVER_URL", url);
+    }
     let mut child = command
         .env("HOME", home.path())
         .env("PATH", path)
         // An index that cannot be reached has no such package either.
         .env("PIP_RETRIES", "0")
-        .env("PIP_AIDE_SERVER_URL", url)
         .env("PIP_AIDE_LANG", "en")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -133,6 +141,60 @@ fn it_is_helped_by_the_model_which_never_sees_its_secrets() {
         assert!(!gateway.output().contains(&password), "the Worker printed a secret");
     }
     assert_eq!(model.journal().len(), 2);
+}
+
+/// Runs `pip-aide-login` from the tree, with nothing but Python.
+fn login(home: &Folder, arguments: &[&str]) -> (Option<i32>, String) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python/src");
+    let mut command = Command::new("python3");
+    for name in ["NETRC", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "PIP_AIDE_SERVER_URL"] {
+        command.env_remove(name);
+    }
+    let output = command
+        .args(["-m", "pip_aide_login"])
+        .args(arguments)
+        .env("PYTHONPATH", source)
+        .env("HOME", home.path())
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("python3 starts");
+    let printed = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&printed).into_owned())
+}
+
+#[test]
+fn a_stranger_logs_in_and_is_helped_without_any_other_change() {
+    // The default difficulty: what a user waits for.
+    let gateway = Gateway::start(Settings::new());
+    let home = Folder::new("home");
+    let netrc = home.path().join(".netrc");
+    let before = "machine elsewhere.example\n  login me\n  password kept\n";
+    std::fs::write(&netrc, before).expect("the home folder takes a file");
+    let url = format!("http://127.0.0.1:{}", gateway.port());
+
+    let (code, printed) = login(&home, &[&url, "--configure"]);
+    assert_eq!(code, Some(0), "{printed}");
+    let mode = std::fs::metadata(&netrc).expect("the file is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the token is for its owner only");
+    let stored = std::fs::read_to_string(&netrc).expect("the file is text");
+    assert!(stored.starts_with(before), "other entries are left as they were:\n{stored}");
+
+    let (code, status) = login(&home, &["--status"]);
+    assert_eq!(code, Some(0), "{status}");
+    let machine = status.split_whitespace().find(|word| word.starts_with('e') && word.len() == 42);
+    let machine = machine.unwrap_or_else(|| panic!("no machine id in:\n{status}")).to_owned();
+
+    let printed = run_pip_aide(&gateway, &home, None, &["cv2"]);
+    let record = assert_helped(&gateway, &machine, &printed, "rules");
+    assert_eq!(record.text("auth"), "basic", "{record:?}");
+
+    let (code, printed) = login(&home, &["--logout", &url]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert_eq!(std::fs::read_to_string(&netrc).expect("the file is text"), before);
+    let (code, _) = login(&home, &["--status", &url]);
+    assert_eq!(code, Some(1), "logged out");
 }
 
 #[test]
