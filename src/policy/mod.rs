@@ -4,6 +4,7 @@
 pub mod day;
 pub mod limits;
 pub mod names;
+mod plan_reader;
 pub mod plans;
 pub mod prices;
 mod reader;

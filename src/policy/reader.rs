@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::policy::day::DayStart;
-use crate::policy::limits::{Limits, parse_rate, parse_whole};
-use crate::policy::names::{self, plan_part};
-use crate::policy::plans::{ANONYMOUS, PLANS, Plan, Plans, STANDARD};
+use crate::policy::limits::parse_whole;
+use crate::policy::names;
+use crate::policy::plans::ANONYMOUS;
 use crate::policy::prices;
 use crate::policy::settings::{Entry, Fault, Provider, RulesMode, Secret, Settings};
 use crate::policy::upstream::ApiBase;
 use crate::token::keys::Keyring;
 use crate::units::NanoUsd;
 
-const RATE_FORM: &str = "must be N/second, N/minute, N/hour or N/day";
 const USD_FORM: &str = "must be dollars as a plain decimal with at most nine places, like 0.05";
 
 /// Reads every setting.
@@ -35,13 +33,13 @@ pub fn read(environment: &BTreeMap<String, Entry>) -> Result<Settings, Vec<Fault
     }
 }
 
-struct Reader<'a> {
-    environment: &'a BTreeMap<String, Entry>,
+pub(super) struct Reader<'a> {
+    pub(super) environment: &'a BTreeMap<String, Entry>,
     faults: Vec<Fault>,
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, name: &str, problem: impl Into<String>) {
+    pub(super) fn fault(&mut self, name: &str, problem: impl Into<String>) {
         self.faults.push(Fault { name: name.to_owned(), problem: problem.into() });
     }
 
@@ -54,7 +52,7 @@ impl Reader<'_> {
     }
 
     /// The text of a setting. One that is absent takes its default.
-    fn text<'s>(&'s mut self, name: &str, default: &'s str) -> Option<&'s str> {
+    pub(super) fn text<'s>(&'s mut self, name: &str, default: &'s str) -> Option<&'s str> {
         match self.environment.get(name) {
             None => Some(default),
             Some(Entry::Text(text)) => Some(text),
@@ -66,7 +64,7 @@ impl Reader<'_> {
     }
 
     /// A setting in the form that `parse` takes.
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         name: &str,
         default: &str,
@@ -81,14 +79,14 @@ impl Reader<'_> {
         value
     }
 
-    fn whole(&mut self, name: &str, default: &str, least: u64, most: u64) -> Option<u64> {
+    pub(super) fn whole(&mut self, name: &str, default: &str, least: u64, most: u64) -> Option<u64> {
         let form = format!("must be a whole number from {least} to {most}");
         self.parsed(name, default, &form, |text| {
             parse_whole(text).filter(|value| (least..=most).contains(value))
         })
     }
 
-    fn usd(&mut self, name: &str, default: &str) -> Option<NanoUsd> {
+    pub(super) fn usd(&mut self, name: &str, default: &str) -> Option<NanoUsd> {
         self.parsed(name, default, USD_FORM, NanoUsd::parse_usd)
     }
 
@@ -241,128 +239,6 @@ impl Reader<'_> {
         });
         self.parsed("SHARDS", "1", &format!("{later} 1"), |text| (text == "1").then_some(()));
     }
-
-    fn limits(&mut self) -> Option<Limits> {
-        let standard = PlanNames {
-            rate: "MACHINE_RATE".to_owned(),
-            burst: "MACHINE_BURST".to_owned(),
-            daily_usd: "MACHINE_DAILY_USD".to_owned(),
-            concurrency: "MACHINE_CONCURRENCY".to_owned(),
-            total_daily_usd: "PLAN_STANDARD_TOTAL_DAILY_USD".to_owned(),
-        };
-        let standard_defaults = PlanDefaults {
-            rate: "6/minute",
-            burst: "3",
-            daily_usd: "0.05",
-            concurrency: "2",
-            total_daily_usd: None,
-        };
-        let mut plans = Plans::new();
-        let mut whole = true;
-        let mut add = |name: &str, plan: Option<Plan>| match plan {
-            Some(plan) => drop(plans.insert(name.to_owned(), plan)),
-            None => whole = false,
-        };
-        add(STANDARD, self.plan(&standard, Some(&standard_defaults)));
-        let mut names: Vec<String> = PLANS.iter().map(|plan| plan.name.to_owned()).collect();
-        names.extend(self.environment.keys().filter_map(|name| plan_part(name)).map(|(plan, _)| plan));
-        names.sort();
-        names.dedup();
-        for name in names {
-            let shipped = PLANS.iter().find(|plan| plan.name == name).map(|plan| PlanDefaults {
-                rate: plan.rate,
-                burst: plan.burst,
-                daily_usd: plan.daily_usd,
-                concurrency: plan.concurrency,
-                total_daily_usd: plan.total_daily_usd,
-            });
-            add(&name, self.plan(&PlanNames::of(&name), shipped.as_ref()));
-        }
-        let service_daily = self.usd("DAILY_USD", "5.00");
-        let day = self.parsed(
-            "DAY_STARTS_AT",
-            "00:00Z",
-            "must be HH:MM and Z or an offset, like 00:00Z or 00:00+08:00",
-            DayStart::parse,
-        );
-        let difficulty = self.whole("ENROLLMENT_DIFFICULTY", "18", 8, 32);
-        whole.then_some(Limits {
-            plans,
-            service_daily: service_daily?,
-            day: day?,
-            enrolment_difficulty: u8::try_from(difficulty?).ok()?,
-        })
-    }
-
-    fn plan(&mut self, names: &PlanNames, defaults: Option<&PlanDefaults>) -> Option<Plan> {
-        if defaults.is_none() {
-            for name in [&names.rate, &names.burst, &names.daily_usd, &names.concurrency] {
-                if !self.environment.contains_key(name) {
-                    self.fault(
-                        name,
-                        "is missing: a plan that policies/plans.toml does not have needs all four",
-                    );
-                }
-            }
-        }
-        // Where a default is missing the fault above stands already, whatever is read here.
-        let fallback = PlanDefaults {
-            rate: "1/day",
-            burst: "1",
-            daily_usd: "0",
-            concurrency: "1",
-            total_daily_usd: None,
-        };
-        let defaults = defaults.unwrap_or(&fallback);
-        let burst = self.whole(&names.burst, defaults.burst, 1, 1_000_000);
-        let concurrency = self.whole(&names.concurrency, defaults.concurrency, 1, 10_000);
-        let machine_daily = self.usd(&names.daily_usd, defaults.daily_usd);
-        let total_text =
-            self.text(&names.total_daily_usd, defaults.total_daily_usd.unwrap_or("")).map(str::to_owned);
-        let total_daily = match total_text.as_deref() {
-            Some("") => Some(None),
-            Some(_) => self.usd(&names.total_daily_usd, defaults.total_daily_usd.unwrap_or("")).map(Some),
-            None => None,
-        };
-        let burst = u32::try_from(burst?).ok()?;
-        let quota = self.parsed(&names.rate, defaults.rate, RATE_FORM, |text| parse_rate(text, burst));
-        Some(Plan {
-            quota: quota?,
-            concurrency: u32::try_from(concurrency?).ok()?,
-            machine_daily: machine_daily?,
-            total_daily: total_daily?,
-        })
-    }
-}
-
-/// The names of one plan's settings.
-struct PlanNames {
-    rate: String,
-    burst: String,
-    daily_usd: String,
-    concurrency: String,
-    total_daily_usd: String,
-}
-
-impl PlanNames {
-    fn of(plan: &str) -> Self {
-        let name = |part: &str| format!("PLAN_{}{part}", plan.to_ascii_uppercase());
-        Self {
-            rate: name("_RATE"),
-            burst: name("_BURST"),
-            daily_usd: name("_DAILY_USD"),
-            concurrency: name("_CONCURRENCY"),
-            total_daily_usd: name("_TOTAL_DAILY_USD"),
-        }
-    }
-}
-
-struct PlanDefaults {
-    rate: &'static str,
-    burst: &'static str,
-    daily_usd: &'static str,
-    concurrency: &'static str,
-    total_daily_usd: Option<&'static str>,
 }
 
 fn visible_name(text: &str, longest: usize) -> Option<String> {
