@@ -10,7 +10,7 @@ use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, KeyStore, Ledger, LogStore, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, refused};
-use crate::stages::answer::{Answered, answer};
+use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Verifying, authenticate, authenticate_operator, foreign_token};
 use crate::stages::record::{Recorded, record};
 use crate::stages::{enrol, revoke};
@@ -81,11 +81,13 @@ pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCach
         }
     };
     // 5.
-    let answered = answer(&admitted, settings, &services.upstream, &services.cache, &random, &clock).await;
+    let mut answered =
+        answer(&admitted, settings, &services.upstream, &services.cache, &random, &clock).await;
     reply(render(&admitted, &answered));
     // 6.
     let recorded =
         record(&admitted, &answered, settings, &services.ledger, &services.log, started, clock()).await;
+    keep(&mut answered, settings, &services.cache).await;
     Report::Done(Box::new(answered), recorded)
 }
 

@@ -145,9 +145,9 @@ impl Shard {
 
     /// The spending day: never an earlier one than an account concerned already belongs to, so that
     /// a clock that steps back over midnight does not give a day's money out twice.
-    fn today(&self, limits: &Limits, now: UnixMillis, machine: &Machine, plan: &str) -> Day {
+    fn today(&self, limits: &Limits, now: UnixMillis, machine_day: Day, plan: &str) -> Day {
         let plan_day = self.plans.get(plan).map_or(Day::default(), Account::day);
-        limits.day.day_of(now).max(self.service.day()).max(machine.account.day()).max(plan_day)
+        limits.day.day_of(now).max(self.service.day()).max(machine_day).max(plan_day)
     }
 
     /// How a machine stands. A signed question counts as admitted once like any other.
@@ -181,7 +181,7 @@ impl Shard {
             rows.push(rows::machine_row(&subject, &machine)?);
             self.machines.insert(subject, machine.clone());
         }
-        machine.account.roll(self.today(limits, now, &machine, plan));
+        machine.account.roll(self.today(limits, now, machine.account.day(), plan));
         Ok(Outcome::Standing(standing(&machine, plan, plan_limits, limits, now)))
     }
 
@@ -198,9 +198,10 @@ impl Shard {
         if self.revocations.cover(&asked.subject, &asked.credential) {
             return Ok(Outcome::Revoked);
         }
-        let known = self.machines.entry(asked.subject.clone()).or_default().clone();
-        let today = self.today(limits, now, &known, &asked.plan);
-        let machine = self.machines.entry(asked.subject.clone()).or_insert(known);
+        let machine_day =
+            self.machines.get(&asked.subject).map_or(Day::default(), |known| known.account.day());
+        let today = self.today(limits, now, machine_day, &asked.plan);
+        let machine = self.machines.entry(asked.subject.clone()).or_default();
         machine.account.roll(today);
 
         // A command that arrives twice is answered as it was the first time.

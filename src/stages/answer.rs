@@ -70,6 +70,8 @@ pub struct Answered {
     pub asked_model: bool,
     /// The text that was looked at, without secrets.
     pub context: Redacted,
+    /// What the model proposed, and the name to keep it under for the next who asks.
+    pub to_keep: Option<(String, Proposal)>,
     /// What the log should say of the upstream, if something went wrong there.
     pub upstream_error: Option<UpstreamError>,
 }
@@ -121,6 +123,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         cost: NanoUsd::ZERO,
         asked_model: false,
         context,
+        to_keep: None,
         upstream_error: None,
     };
 
@@ -131,9 +134,9 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         return answered;
     }
     // 2. So does an answer that the model gave to the same question.
-    let cache_key = cache_key(settings, &answered.context);
-    if settings.cache_ttl_seconds.is_some()
-        && let Some(kept) = cache.get(&cache_key).await
+    let cache_key = settings.cache_ttl_seconds.map(|_| cache_key(settings, &answered.context));
+    if let Some(key) = &cache_key
+        && let Some(kept) = cache.get(key).await
         && let Ok(kept) = serde_json::from_str::<Kept>(&kept)
     {
         let proposal = Proposal { explanation: kept.explanation, commands: kept.commands };
@@ -155,11 +158,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
                 Ok(proposal) => {
                     let screened = screen::screen(&proposal, &facts, Trust::Model);
                     // "No answer" is not kept, but asked again next time.
-                    if let Some(seconds) =
-                        settings.cache_ttl_seconds.filter(|_| !screened.commands.is_empty())
-                    {
-                        keep(cache, &cache_key, proposal, seconds).await;
-                    }
+                    answered.to_keep =
+                        cache_key.filter(|_| !screened.commands.is_empty()).map(|key| (key, proposal));
                     answered.source = Source::Model;
                     answered.give(screened, ticket, Some(settings.model.model));
                     None
@@ -255,10 +255,13 @@ fn cache_key(settings: &Settings, context: &Redacted) -> String {
     subkey.mac(shape.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Keeps what the model proposed.
-async fn keep<C: AnswerCache>(cache: &C, key: &str, proposal: Proposal, seconds: u64) {
+/// Keeps what the model proposed. Done after the reply: no client waits for a cache.
+pub async fn keep<C: AnswerCache>(answered: &mut Answered, settings: &Settings, cache: &C) {
+    let (Some((key, proposal)), Some(seconds)) = (answered.to_keep.take(), settings.cache_ttl_seconds) else {
+        return;
+    };
     let kept = Kept { explanation: proposal.explanation, commands: proposal.commands };
     if let Ok(text) = serde_json::to_string(&kept) {
-        cache.put(key, text, Duration::from_secs(seconds)).await;
+        cache.put(&key, text, Duration::from_secs(seconds)).await;
     }
 }
