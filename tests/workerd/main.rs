@@ -15,6 +15,7 @@ mod enrolment;
 mod foreign;
 mod front_door;
 mod limits;
+mod minted;
 mod misconfigured;
 mod package;
 #[path = "../token_support/peers.rs"]
@@ -25,5 +26,7 @@ mod revocation;
 mod rotation;
 mod signed;
 mod spend_cap;
+mod strangers;
 mod support;
+mod token_attacks;
 mod upstream;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::client::Reply;
-use super::gateway::Gateway;
+use super::door::Door;
 use super::random_bytes;
 
 /// A client's address of its own: those of tests that run at once do not meet. Locally, nothing
@@ -16,20 +16,20 @@ pub fn address() -> String {
 
 /// Posts JSON from an address.
 #[track_caller]
-pub fn post(gateway: &Gateway, address: &str, path: &str, body: &Value) -> Reply {
+pub fn post(gateway: &impl Door, address: &str, path: &str, body: &Value) -> Reply {
     post_bytes(gateway, address, path, body.to_string().as_bytes())
 }
 
 /// Posts any bytes from an address.
 #[track_caller]
-pub fn post_bytes(gateway: &Gateway, address: &str, path: &str, body: &[u8]) -> Reply {
+pub fn post_bytes(gateway: &impl Door, address: &str, path: &str, body: &[u8]) -> Reply {
     let headers = [("CF-Connecting-IP", address), ("Content-Type", "application/json")];
     gateway.send("POST", path, &headers, Some(body))
 }
 
 /// Asks for a challenge.
 #[track_caller]
-pub fn challenge(gateway: &Gateway, address: &str) -> (String, u32) {
+pub fn challenge(gateway: &impl Door, address: &str) -> (String, u32) {
     let reply = post(gateway, address, "/v1/enroll/challenge", &json!({}));
     assert_eq!(reply.status, 200, "{reply:?}");
     let issued = reply.json();
@@ -55,7 +55,7 @@ pub fn solve(challenge: &str, difficulty: u32, met: bool) -> String {
 
 /// A challenge and its solution, ready to send.
 #[track_caller]
-pub fn solved(gateway: &Gateway, address: &str) -> Value {
+pub fn solved(gateway: &impl Door, address: &str) -> Value {
     let (challenge, difficulty) = self::challenge(gateway, address);
     let solution = solve(&challenge, difficulty, true);
     json!({ "challenge": challenge, "solution": solution })

@@ -1,6 +1,7 @@
 //! The built Worker on workerd, started the way that the contract gives operators.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, Once};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::Reply;
 use super::credentials::{Key, bearer};
+use super::door::Door;
 use super::process::{Folder, Supervised, free_port};
 use super::raw::{self, Then};
 use super::{project, random_word, wait_for};
@@ -66,6 +68,21 @@ impl Settings {
             .var("RULES", "off")
             .var("CACHE_TTL_SECONDS", "0")
             .secret("API_KEY", &api_key)
+    }
+
+    /// All of it by name, as the Worker sees it.
+    pub fn bindings(&self) -> BTreeMap<&str, &str> {
+        self.vars.iter().chain(&self.secrets).map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// The key that signs its client tokens.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The key that signs its operator tokens.
+    pub fn operator_key(&self) -> &Key {
+        &self.operator_key
     }
 
     /// With limits on rate and concurrency that no test reaches.
@@ -265,11 +282,18 @@ impl Gateway {
 
     /// What this test should show should it fail.
     pub fn note_use(&self) {
-        USED.with_borrow_mut(|used| {
-            if !used.iter().any(|path| *path == self.log_file()) {
-                used.push(self.log_file());
-            }
-        });
+        note_output(&self.log_file());
+    }
+}
+
+impl Door for Gateway {
+    fn url(&self, path: &str) -> String {
+        self.url(path)
+    }
+
+    #[track_caller]
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Reply {
+        self.send(method, path, headers, body)
     }
 }
 
@@ -317,8 +341,17 @@ thread_local! {
     static USED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
 }
 
+/// This file is to be shown should the test of this thread fail.
+pub(super) fn note_output(file: &Path) {
+    USED.with_borrow_mut(|used| {
+        if !used.iter().any(|path| path == file) {
+            used.push(file.to_owned());
+        }
+    });
+}
+
 /// Lets a failing test print the end of what its Workers printed.
-fn show_logs_of_failed_tests() {
+pub(super) fn show_logs_of_failed_tests() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -337,12 +370,12 @@ fn show_end(path: &Path) {
 }
 
 /// A turn at starting a Worker.
-struct Turn;
+pub(super) struct Turn;
 
 static STARTING: Mutex<usize> = Mutex::new(0);
 
 impl Turn {
-    fn take() -> Self {
+    pub(super) fn take() -> Self {
         wait_for(Duration::from_secs(900), || {
             let mut starting = STARTING.lock().ok()?;
             (*starting < STARTS_AT_ONCE).then(|| *starting += 1)

@@ -3,8 +3,11 @@
 pub mod aimock;
 pub mod client;
 pub mod credentials;
+pub mod door;
 pub mod enrol;
 pub mod faulty;
+pub mod fleet;
+pub mod forge;
 pub mod gateway;
 pub mod logs;
 pub mod node;

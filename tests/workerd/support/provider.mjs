@@ -1,6 +1,7 @@
 // An identity provider made of jose, one question a line: {make: {kid, alg}} makes a key pair and
-// gives its public key; {sign: {kid, header, claims}} gives a token; {confuse: {kid, claims}} gives
-// three that are signed with HS256 and a public key, which everybody knows, for their secret.
+// gives its public key; {sign: {kid, header, claims}} gives a token; {confuse: {kid, named, claims}}
+// gives those that are signed with HS256 and a public key, which everybody knows, for their secret.
+import { createPublicKey } from "node:crypto";
 import { createInterface } from "node:readline";
 import { SignJWT, exportJWK, exportSPKI, generateKeyPair } from "jose";
 
@@ -20,11 +21,25 @@ async function answer({ make, sign, confuse }) {
   const { publicKey } = pairs.get(confuse.kid);
   const jwk = await exportJWK(publicKey);
   const pem = await exportSPKI(publicKey);
-  const secrets = [pem, JSON.stringify(jwk), Buffer.from(jwk.n, "base64url")];
-  const header = { alg: "HS256", kid: confuse.kid, typ: "JWT" };
-  return Promise.all(
-    secrets.map((secret) => new SignJWT(confuse.claims).setProtectedHeader(header).sign(Buffer.from(secret))),
-  );
+  const key = createPublicKey({ key: jwk, format: "jwk" });
+  const secrets = {
+    "PEM": pem.trimEnd(),
+    "PEM and a line's end": `${pem.trimEnd()}\n`,
+    "PEM with a carriage return": `${pem.trimEnd().replaceAll("\n", "\r\n")}\r\n`,
+    "PEM without its frame": pem.replace(/-----[^-]+-----|\s/g, ""),
+    "PKCS 1 PEM": key.export({ type: "pkcs1", format: "pem" }),
+    "DER": key.export({ type: "spki", format: "der" }),
+    "PKCS 1 DER": key.export({ type: "pkcs1", format: "der" }),
+    "JWK": JSON.stringify(jwk),
+    "modulus": Buffer.from(jwk.n, "base64url"),
+    "modulus in base64url": jwk.n,
+  };
+  const header = { alg: "HS256", kid: confuse.named, typ: "JWT" };
+  const tokens = {};
+  for (const [form, secret] of Object.entries(secrets)) {
+    tokens[form] = await new SignJWT(confuse.claims).setProtectedHeader(header).sign(Buffer.from(secret));
+  }
+  return tokens;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,6 +1,7 @@
 //! An identity provider: jose makes keys and tokens, and a small server of our own publishes them,
 //! or fails in a chosen way.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -26,6 +27,10 @@ pub enum Answer {
     Huge,
     /// Closes the connection without a byte.
     HangUp,
+    /// Takes the request and says nothing.
+    Stall,
+    /// Gives the head, and then a byte now and then, for ever.
+    Drip,
     /// A 500 with the keys in it.
     ServerError,
     /// A page.
@@ -114,9 +119,10 @@ impl Provider {
         token.as_str().expect("a token is text").to_owned()
     }
 
-    /// Tokens that are signed with what everybody knows.
-    pub fn confused(&self, kid: &str, claims: &Value) -> Vec<String> {
-        let tokens = JOSE.ask(&json!({ "confuse": { "kid": kid, "claims": claims } }));
+    /// Tokens that are signed with what everybody knows, by the form of the key that they are signed
+    /// with. `named` is what they call that key.
+    pub fn confused(&self, kid: &str, named: &str, claims: &Value) -> BTreeMap<String, String> {
+        let tokens = JOSE.ask(&json!({ "confuse": { "kid": kid, "named": named, "claims": claims } }));
         serde_json::from_value(tokens).expect("tokens are texts")
     }
 }
@@ -154,15 +160,33 @@ fn serve(shared: &Shared, mut stream: TcpStream) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
+/// Waits until the provider is stopped, or `goes_on` says no; at most as long as any test lasts.
+fn wait_while(mut goes_on: impl FnMut() -> bool, shared: &Shared) {
+    for _ in 0..600 {
+        if !goes_on() || shared.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 fn respond(shared: &Shared, stream: &mut TcpStream, answer: Answer, document: &str) -> std::io::Result<()> {
     let (status, kind) = match answer {
         Answer::HangUp => return Ok(()),
+        Answer::Stall => {
+            wait_while(|| true, shared);
+            return Ok(());
+        }
         Answer::Redirect => ("302 Found\r\nLocation: /moved", "application/json"),
         Answer::ServerError => ("500 Internal Server Error", "application/json"),
         Answer::Html => ("200 OK", "text/html"),
-        Answer::Keys | Answer::Huge => ("200 OK", "application/json"),
+        Answer::Keys | Answer::Huge | Answer::Drip => ("200 OK", "application/json"),
     };
     write!(stream, "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n")?;
+    if answer == Answer::Drip {
+        wait_while(|| stream.write_all(b" ").is_ok(), shared);
+        return Ok(());
+    }
     let body = if answer == Answer::Html { "<html>keys</html>" } else { document };
     stream.write_all(body.as_bytes())?;
     shared.sent.fetch_add(body.len(), Ordering::SeqCst);

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::client::Reply;
 use super::credentials::{Key, unix_seconds};
-use super::gateway::{Gateway, request_body};
+use super::door::Door;
+use super::gateway::request_body;
 use super::node::Helper;
 use super::random_word;
 use crate::front_door::NO_CV2;
@@ -61,7 +62,7 @@ impl ToSign {
     }
 
     /// What the client would send to this gateway.
-    pub fn sign(&self, gateway: &Gateway) -> Signed {
+    pub fn sign(&self, gateway: &impl Door) -> Signed {
         static SIGNER: Helper = Helper::new("sign.mjs");
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).expect("a body of these tests is text");
         let digest_of = self.digest_of.as_ref().or(self.body.as_ref()).map(text);
@@ -91,7 +92,7 @@ impl ToSign {
 impl Signed {
     /// Sends it.
     #[track_caller]
-    pub fn send(&self, gateway: &Gateway) -> Reply {
+    pub fn send(&self, gateway: &impl Door) -> Reply {
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         gateway.send(self.method, &self.target, &headers, self.body.as_deref())
@@ -104,7 +105,7 @@ impl Signed {
     }
 
     /// What the published clients print: method, URL, headers and the body in base64.
-    pub fn printed(gateway: &Gateway, printed: &Value) -> Self {
+    pub fn printed(gateway: &impl Door, printed: &Value) -> Self {
         use base64::Engine as _;
         let text = |name: &str| printed[name].as_str().unwrap_or_else(|| panic!("no {name}: {printed}"));
         let body = base64::engine::general_purpose::STANDARD.decode(text("body")).expect("base64");

@@ -1,0 +1,65 @@
+// Stands before the built Worker and counts what it asks of the platform: each binding that costs
+// something is replaced by one that counts and passes on. GET /counted tells, and starts again from 0.
+import Gateway, { Ledger as Built } from "./index.js";
+
+let counted = {};
+const count = (what) => {
+  counted[what] = (counted[what] ?? 0) + 1;
+};
+
+// `target` with its members seen through `look(name, member)`. Methods keep the `this` of the
+// platform, which takes no other.
+const seen = (target, look) =>
+  new Proxy(target, {
+    get(object, name) {
+      const member = Reflect.get(object, name, object);
+      const own = typeof member === "function" && name !== "constructor" ? member.bind(object) : member;
+      return look(name, own);
+    },
+  });
+const calls = (target, prefix) =>
+  seen(target, (name, member) =>
+    typeof member === "function" && name !== "constructor"
+      ? (...args) => {
+          count(`${prefix}.${String(name)}`);
+          return member(...args);
+        }
+      : member,
+  );
+
+const wrapped = (env) =>
+  seen(env, (name, binding) => {
+    if (name === "LOGS_KV") return calls(binding, "kv");
+    if (name !== "LEDGER") return binding;
+    return seen(binding, (method, member) =>
+      method === "get" || method === "getByName"
+        ? (...args) => calls(member(...args), "ledger")
+        : member,
+    );
+  });
+
+const cache = calls(caches.default, "cache");
+Object.defineProperty(globalThis, "caches", { value: seen(caches, (name, own) => (name === "default" ? cache : own)) });
+const { fetch } = globalThis;
+globalThis.fetch = (...args) => {
+  count("fetch");
+  return fetch(...args);
+};
+
+export class Ledger extends Built {
+  constructor(state, env) {
+    count("object");
+    const sql = calls(state.storage.sql, "sql");
+    const storage = seen(state.storage, (name, own) => (name === "sql" ? sql : own));
+    super(seen(state, (name, own) => (name === "storage" ? storage : own)), env);
+  }
+}
+
+export default {
+  fetch(request, env, context) {
+    if (new URL(request.url).pathname !== "/counted") return new Gateway(context, wrapped(env)).fetch(request);
+    const told = Response.json(counted);
+    counted = {};
+    return told;
+  },
+};
