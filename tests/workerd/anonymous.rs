@@ -72,6 +72,35 @@ fn ipv6_counts_by_the_network_and_mapped_addresses_do_not_meet() {
 }
 
 #[test]
+fn one_ipv4_address_is_one_network_however_it_is_written() {
+    let gateway = door();
+    let home = address();
+    let parts: Vec<u8> = home.split('.').map(|part| part.parse().expect("a byte")).collect();
+    let [a, b, c, d] = parts.try_into().expect("four bytes");
+    assert_eq!(ask(&gateway, &home).status, 200);
+    assert_eq!(ask(&gateway, &home).status, 200);
+    for spelling in [
+        home.clone(),
+        format!("::ffff:{home}"),
+        format!("::FFFF:{home}"),
+        format!("0:0:0:0:0:ffff:{home}"),
+        format!("0000:0000:0000:0000:0000:ffff:{home}"),
+        format!("::ffff:{a:02x}{b:02x}:{c:02x}{d:02x}"),
+        format!("::FFFF:{a:02X}{b:02X}:{c:02X}{d:02X}"),
+    ] {
+        let reply = ask(&gateway, &spelling);
+        assert_eq!(reply.status, 429, "{spelling} is another network than {home}: {reply:?}");
+        reply.assert_problem(429, "rate-limited");
+    }
+    // What is no address has no pool at all.
+    for spelling in [format!("{home}:80"), format!("0{home}"), format!("[::ffff:{home}]"), "x".to_owned()] {
+        let reply = ask(&gateway, &spelling);
+        assert_eq!(reply.status, 401, "{spelling}: {reply:?}");
+    }
+    assert_eq!(ask(&gateway, &address()).status, 200, "another address has a pool of its own");
+}
+
+#[test]
 fn a_wrong_credential_is_never_taken_for_none() {
     let gateway = door();
     let machine = "impostor";

@@ -8,9 +8,11 @@ use crate::front_door::NO_CV2;
 use crate::signed::assert_stranger;
 use crate::support::client::Reply;
 use crate::support::credentials::{basic, bearer, unix_seconds};
+use crate::support::door::Door as _;
+use crate::support::fleet::{Fleet, Member};
 use crate::support::gateway::{Gateway, Settings, request_body};
 use crate::support::provider::{Answer, Provider, claims};
-use crate::support::random_word;
+use crate::support::{random_word, wait_for};
 
 fn start(provider: &Provider) -> Gateway {
     Gateway::start(
@@ -92,7 +94,7 @@ fn the_providers_tokens_are_accepted_and_no_others() {
     let mut parts: Vec<&str> = good.split('.').collect();
     let other_claims = provider.token(rsa, &json!({}), &claims("another"));
     parts[1] = other_claims.split('.').nth(1).expect("claims");
-    let mut refused = vec![
+    let refused = vec![
         ("issuer", with("iss", Value::from("https://other.example"))),
         ("no issuer", without("iss")),
         ("audience", with("aud", Value::from("another"))),
@@ -111,12 +113,6 @@ fn the_providers_tokens_are_accepted_and_no_others() {
         ("other claims", parts.join(".")),
         ("cut", good[..good.len() - 4].to_owned()),
     ];
-    for confused in provider.confused(rsa, &claims("user@example")) {
-        refused.push(("HS256 with the public key", confused));
-    }
-    for confused in provider.confused(rsa, &crate::support::credentials::claims("machine")) {
-        refused.push(("HS256 with the public key and our claims", confused));
-    }
     for (name, token) in refused {
         let reply = look(&gateway, &bearer(&token));
         assert_eq!(reply.status, 401, "{name}: {reply:?}");
@@ -130,6 +126,33 @@ fn the_providers_tokens_are_accepted_and_no_others() {
     assert!([401, 403].contains(&reply.status), "{reply:?}");
 
     assert!(provider.asked().len() <= most_fetches(started), "{:?}", provider.asked());
+}
+
+#[test]
+fn an_rsa_public_key_is_no_secret_for_hs256() {
+    let provider = Provider::start(Answer::Keys);
+    let rsa = provider.key("rsa", "RS256", true);
+    let gateway = start(&provider);
+    let honest = || look(&gateway, &bearer(&provider.token(&rsa, &json!({}), &claims("user")))).status;
+    assert_eq!(honest(), 200);
+    let ours = crate::support::credentials::claims("machine");
+    assert_eq!(look(&gateway, &bearer(&gateway.key().sign(&gateway.key().header(), &ours))).status, 200);
+    let mut count = 0;
+    for (whose, claims) in [("theirs", claims("user")), ("ours", ours)] {
+        // Called after the provider's key, after one of ours, and after none.
+        for named in [rsa.as_str(), &gateway.key().kid, "nobody"] {
+            for (form, token) in provider.confused(&rsa, named, &claims) {
+                for authorization in [bearer(&token), basic("x", &token)] {
+                    let reply = look(&gateway, &authorization);
+                    assert_eq!(reply.status, 401, "{form} as the secret of {named}, {whose}: {reply:?}");
+                    assert_stranger(&reply);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(count, 2 * 3 * 10 * 2);
+    assert_eq!(honest(), 200);
 }
 
 #[test]
@@ -203,4 +226,65 @@ fn a_provider_that_fails_fails_its_own_tokens_only() {
     provider.answer(Answer::Keys);
     let authorization = bearer(&provider.token(&kid, &json!({}), &claims("user")));
     assert_eq!(look(&gateway, &authorization).status, 200, "the same token, once the keys are there");
+}
+
+#[test]
+fn a_provider_that_stalls_holds_up_its_own_tokens_only() {
+    let provider = Provider::start(Answer::Keys);
+    let kid = provider.key("only", "RS256", true);
+    let settings = Settings::new()
+        .unhurried()
+        .var("JWKS_URL", &provider.url())
+        .var("JWT_ISSUER", "https://issuer.example")
+        .var("JWT_AUDIENCE", "gateway");
+    let key = settings.key().clone();
+    // Each has fetched nothing yet.
+    let names = ["well", "silent", "dripping"];
+    let fleet = Fleet::start(&names.map(|name| (name, settings.clone())));
+    let [well, silent, dripping] = names.map(|name| fleet.member(name));
+    let theirs = || bearer(&provider.token(&kid, &json!({}), &claims("user")));
+    let own = |worker: Member| {
+        let started = Instant::now();
+        let authorization = bearer(&key.token(&format!("own-{}", random_word())));
+        let reply = worker.post("/v1/analyze", &authorization, &request_body(NO_CV2));
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(worker.look(&authorization).status, 200);
+        started.elapsed()
+    };
+    let reply = well.look(&theirs());
+    assert_eq!(reply.status, 200, "{reply:?}");
+
+    for (answer, worker) in [(Answer::Stall, silent), (Answer::Drip, dripping)] {
+        provider.answer(answer);
+        let asked = provider.asked().len();
+        std::thread::scope(|scope| {
+            let started = Instant::now();
+            let waiting: Vec<_> = (0..3)
+                .map(|_| {
+                    let authorization = theirs();
+                    scope.spawn(move || (worker.look(&authorization), started.elapsed()))
+                })
+                .collect();
+            wait_for(Duration::from_secs(20), || (provider.asked().len() > asked).then_some(()))
+                .expect("the provider is asked");
+            let slowest = (0..10).map(|_| own(worker)).max().expect("ten of them");
+            assert!(slowest < Duration::from_secs(2), "{answer:?}: own tokens took {slowest:?}");
+            let still = waiting.iter().filter(|thread| !thread.is_finished()).count();
+            assert_eq!(still, 3, "{answer:?}: nobody had to wait, so this shows nothing");
+            // Whose keys were fetched before does not notice.
+            assert_eq!(well.look(&theirs()).status, 200);
+            for thread in waiting {
+                let (reply, after) = thread.join().expect("an answer");
+                assert_eq!(reply.status, 401, "{answer:?}: {reply:?}");
+                assert_stranger(&reply);
+                assert!(after < Duration::from_secs(20), "{answer:?}: only after {after:?}");
+            }
+        });
+        assert_eq!(provider.asked().len(), asked + 1, "one fetch for all three");
+        // Within the minute nobody waits again.
+        let started = Instant::now();
+        assert_stranger(&worker.look(&theirs()));
+        assert!(started.elapsed() < Duration::from_secs(2), "{answer:?}: {:?}", started.elapsed());
+        own(worker);
+    }
 }
