@@ -12,6 +12,7 @@
 mod anonymous;
 mod bad_input;
 mod enrolment;
+mod enrolment_limits;
 mod foreign;
 mod front_door;
 mod limits;
