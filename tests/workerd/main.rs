@@ -24,6 +24,7 @@ mod peers;
 mod pip_aide;
 mod restart;
 mod revocation;
+mod rollout;
 mod rotation;
 mod signed;
 mod spend_cap;
