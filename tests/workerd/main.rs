@@ -27,6 +27,7 @@ mod revocation;
 mod rollout;
 mod rotation;
 mod signed;
+mod signed_attacks;
 mod spend_cap;
 mod strangers;
 mod support;

@@ -22,6 +22,8 @@ pub struct ToSign {
     pub body: Option<Vec<u8>>,
     /// What the digest is of; else of the body.
     pub digest_of: Option<Vec<u8>>,
+    /// `Content-Digest`, word for word; else it is made.
+    pub digest: Option<String>,
     pub fields: Vec<&'static str>,
     pub without: Vec<&'static str>,
     pub created: u64,
@@ -48,6 +50,7 @@ impl ToSign {
             secret: None,
             body: Some(request_body(NO_CV2)),
             digest_of: None,
+            digest: None,
             fields: vec!["@method", "@authority", "@target-uri", "content-digest"],
             without: Vec::new(),
             created: unix_seconds(),
@@ -66,11 +69,13 @@ impl ToSign {
         static SIGNER: Helper = Helper::new("sign.mjs");
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).expect("a body of these tests is text");
         let digest_of = self.digest_of.as_ref().or(self.body.as_ref()).map(text);
-        let digest_of = digest_of.filter(|_| self.fields.contains(&"content-digest"));
+        let is_made = self.fields.contains(&"content-digest") && self.digest.is_none();
+        let digest_of = digest_of.filter(|_| is_made);
+        let headers = self.digest.as_ref().map_or(json!({}), |digest| json!({ "content-digest": digest }));
         let signed = SIGNER.ask(&json!({
             "method": self.method,
             "url": gateway.url(self.target),
-            "headers": {},
+            "headers": headers,
             "keyid": format!("{}:{}", self.key.kid, self.machine),
             "key": self.key.secret,
             "machine": self.machine,
