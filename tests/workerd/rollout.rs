@@ -129,7 +129,7 @@ fn flow(versions: [Member; 2], keys: &[&Key]) -> Vec<(&'static str, Reply)> {
             let turn = number / 2 % keys.len();
             let (key, token, keep) = (keys[turn], &tokens[turn], &keep);
             scope.spawn(move || match number % ENROLS {
-                9 if number / ENROLS % 2 == 0 => {
+                9 if (number / ENROLS).is_multiple_of(2) => {
                     enrol_across(one, other).into_iter().for_each(|(name, reply)| keep(name, reply));
                 }
                 9 => enrol_across(other, one).into_iter().for_each(|(name, reply)| keep(name, reply)),
