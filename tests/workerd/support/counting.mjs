@@ -50,8 +50,8 @@ export class Ledger extends Built {
   constructor(state, env) {
     count("object");
     const sql = calls(state.storage.sql, "sql");
-    const storage = seen(state.storage, (name, own) => (name === "sql" ? sql : own));
-    super(seen(state, (name, own) => (name === "storage" ? storage : own)), env);
+    const storage = calls(seen(state.storage, (name, own) => (name === "sql" ? sql : own)), "storage");
+    super(seen(state, (name, own) => (name === "storage" ? storage : own)), wrapped(env));
   }
 }
 
