@@ -52,7 +52,7 @@ def main() -> int:
         storage = options.storage or folder
         # First, while nothing is pinned: a measurement may pin this process itself.
         if "authenticate" in names:
-            results["authenticate"] = authenticate.report(authenticate.measure(folder, storage, **lengths))
+            results["authenticate"] = authenticate.report(authenticate.measure(folder, storage))
         if "timing" in names:
             results["timing"], good = timing.report(timing.measure(folder, storage))
     options.results.write_text(json.dumps(results, indent=1) + os.linesep)

@@ -13,16 +13,18 @@ from pathlib import Path
 import bodies
 import credentials
 import load
-from machine import cores
+from machine import cores, pinned
 from server import Server, gateway
-from stats import median
+from stats import median, median_error, quantile
 
 JSON = ("Content-Type", "application/json")
 # On both sides: the anonymous caller is known by it, and a header costs something to take over.
 ADDRESS = ("CF-Connecting-IP", "192.0.2.7")
 MACHINE = "machine-0001"
-# Many short rounds: what disturbs the machine for a while then falls on few of them.
-ROUNDS, SECONDS, CONNECTIONS = 11, 2, 16
+CONNECTIONS = 16
+# A sweep is one block of every way, in random order, and takes less than a second: what disturbs the
+# machine for longer than that falls on both sides of a difference. wrk cannot change so quickly.
+SWEEPS, WARM_UP, LAPS = 300, 30, 8
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ DIFFERENCES = [
 
 
 def paths(key: credentials.Key, operator: credentials.Key, authority: str) -> list[Way]:
-    """Signed anew for each round: a signature is taken for five minutes. Its nonce may be used again,
+    """Signed anew now and then: a signature is taken for five minutes. Its nonce may be used again,
     because the ledger, which remembers nonces, is not reached."""
     # Neither is JSON, which the first byte shows.
     short, long = b"no JSON", b"no JSON" + bodies.MODEL_3KB
@@ -87,8 +89,31 @@ def paths(key: credentials.Key, operator: credentials.Key, authority: str) -> li
     ]
 
 
-def measure(folder: Path, storage: Path, rounds: int = ROUNDS, seconds: int = SECONDS) -> dict[str, list[float]]:
-    """Microseconds of processor time a request, by path, one for each round."""
+class Crowd:
+    """Several connections that ask at once and wait for each other, so that the server has as much to
+    do at a time as under load."""
+
+    def __init__(self, server: Server):
+        self.server = server
+        self.connections = [load.Connection(server.port) for _ in range(CONNECTIONS)]
+
+    def block(self, request: bytes, length: int) -> float:
+        """Microseconds of processor time for each of the block's requests."""
+        before = self.server.cpu()
+        for _ in range(LAPS):
+            for connection in self.connections:
+                connection.socket.sendall(request)
+            for connection in self.connections:
+                connection.skip(length)
+        return (self.server.cpu() - before) / (LAPS * CONNECTIONS) * 1e6
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+
+
+def measure(folder: Path, storage: Path, sweeps: int = SWEEPS) -> dict[str, list[float]]:
+    """Microseconds of processor time a request, by way, one for each sweep."""
     server_core, load_core = cores()
     key, operator = credentials.Key("bench-1"), credentials.Key("bench-op")
     texts = {
@@ -99,37 +124,55 @@ def measure(folder: Path, storage: Path, rounds: int = ROUNDS, seconds: int = SE
     server = Server("authenticate", gateway(texts), server_core, folder, storage)
     spent: dict[str, list[float]] = {}
     try:
-        for number in range(rounds + 1):
-            order = paths(key, operator, server.authority)
+        pinned(load_core)()
+        crowd = Crowd(server)
+        for number in range(-WARM_UP, sweeps):
+            if number % 50 == 0 or number == -WARM_UP:
+                requests = prepare(server, paths(key, operator, server.authority))
+            order = list(requests)
             random.shuffle(order)
-            for path in order:
-                load.probe(server.port, path.request, path.status, path.words)
-                # The first round is to warm up: V8 compiles wasm better once it is used.
-                span = seconds if number else 1
-                before = server.cpu()
-                result = load.run(server.port, path.request, CONNECTIONS, span, load_core, folder / "wrk")
-                cost = (server.cpu() - before) / result.requests * 1e6
-                if number:
-                    spent.setdefault(path.name, []).append(cost)
-            if number:
-                print(f"round {number} of {rounds}", flush=True)
+            for name in order:
+                cost = crowd.block(*requests[name])
+                if number >= 0:
+                    spent.setdefault(name, []).append(cost)
+        crowd.close()
     finally:
         server.stop()
     return spent
 
 
+def prepare(server: Server, ways: list[Way]) -> dict[str, tuple[bytes, int]]:
+    """The bytes of each request and the length of its answer, which must be the one that is meant."""
+    return {way.name: (way.request.bytes(server.authority), probe_length(server, way)) for way in ways}
+
+
+def probe_length(server: Server, way: Way) -> int:
+    return load.probe(server.port, way.request, way.status, way.words)
+
+
 def report(spent: dict[str, list[float]]) -> list[dict]:
-    print(f"\n{'path':<44} {'µs CPU a request':>17} {'least':>8} {'most':>8}")
-    for name, values in spent.items():
-        print(f"{name:<44} {median(values):>17.1f} {min(values):>8.1f} {max(values):>8.1f}")
-    print(f"\n{'authenticating with':<44} {'µs CPU a request':>17} {'least':>8} {'most':>8}  target")
+    print(f"\n{'way':<44} {'µs CPU':>8}   undisturbed")
+    for name, values in sorted(spent.items(), key=lambda item: median(item[1])):
+        print(f"{name:<44} {median(values):>8.1f} {quantile(sorted(values), 0.1):>8.1f}")
+    print(f"\n{'authenticating with':<44} {'µs CPU':>8}   95 % of samples like this   undisturbed  target")
     rows = []
     for entry in DIFFERENCES:
-        values = [path - null for path, null in zip(spent[entry.path], spent[entry.null], strict=True)]
-        middle = median(values)
+        values = [way - null for way, null in zip(spent[entry.path], spent[entry.null], strict=True)]
+        middle, error = median(values), 1.96 * median_error(values)
+        # A tenth of the blocks had the machine to themselves at least as much.
+        calm = quantile(sorted(spent[entry.path]), 0.1) - quantile(sorted(spent[entry.null]), 0.1)
         target = ""
         if entry.limit is not None:
-            target = f"under {entry.limit:.0f}: {'met' if middle < entry.limit else 'MISSED'}"
-        print(f"{entry.title:<44} {middle:>17.1f} {min(values):>8.1f} {max(values):>8.1f}  {target}")
-        rows.append({"what": entry.title, "microseconds": middle, "rounds": values, "target": entry.limit})
+            target = f"under {entry.limit:.0f}: {'met' if middle + error < entry.limit else 'MISSED'}"
+        print(f"{entry.title:<44} {middle:>8.1f}   [{middle - error:>6.1f}, {middle + error:>6.1f}] {calm:>22.1f}  {target}")
+        rows.append(
+            {
+                "what": entry.title,
+                "microseconds": middle,
+                "confidence_interval_95": [middle - error, middle + error],
+                "undisturbed": calm,
+                "target": entry.limit,
+                "met": None if entry.limit is None else middle + error < entry.limit,
+            }
+        )
     return rows

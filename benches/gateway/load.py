@@ -3,7 +3,7 @@
 import json
 import socket
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from machine import pinned, program
@@ -55,6 +55,13 @@ class Request:
     body: bytes = b""
     varying: tuple[tuple[tuple[str, str], ...], ...] = ()
 
+    def from_entry(self, first: int) -> "Request":
+        """The same without the first entries, which a signature with its nonce needs once it was used.
+        What is not signed can be used again, so a few entries go round."""
+        if len(self.varying) <= first + 1 or len(self.varying) < 1_000:
+            return self
+        return replace(self, varying=self.varying[first:])
+
     def parts(self, authority: str) -> tuple[bytes, bytes]:
         """What comes before and after the varying headers."""
         headers = [("Host", authority), *self.headers]
@@ -81,6 +88,9 @@ class Load:
     p99: int
 
 
+ROOM = bytearray(65536)
+
+
 class Connection:
     """One keep-alive connection, for single requests."""
 
@@ -102,6 +112,11 @@ class Connection:
             body += self.receive()
         return head, body
 
+    def skip(self, length: int) -> None:
+        """Takes an answer of which no more than its length matters."""
+        while length > 0:
+            length -= self.socket.recv_into(ROOM, min(length, len(ROOM))) or len(self.broken())
+
     def receive(self) -> bytes:
         return self.socket.recv(65536) or self.broken()
 
@@ -112,13 +127,19 @@ class Connection:
         self.socket.close()
 
 
-def probe(port: int, request: Request, status: int, words: bytes) -> None:
-    """Stops unless the answer is the one that is to be measured."""
+class WrongAnswer(Exception):
+    """Not what is to be measured."""
+
+
+def probe(port: int, request: Request, status: int, words: bytes) -> int:
+    """Raises [`WrongAnswer`] unless the answer is the one that is to be measured; returns its length."""
     connection = Connection(port)
     head, body = connection.ask(request.bytes(f"127.0.0.1:{port}"))
     connection.close()
     if not head.startswith(b"HTTP/1.1 %d" % status) or words not in body:
-        raise SystemExit(f"{request.method} {request.path} should give {status} {words!r}:\n{head!r}\n{body[:600]!r}")
+        asked = f"{request.method} {request.path}"
+        raise WrongAnswer(f"{asked} should give {status} {words!r}:\n{head!r}\n{body[:600]!r}")
+    return len(head) + 4 + len(body)
 
 
 def run(port: int, request: Request, connections: int, seconds: float, core: int, folder: Path) -> Load:
