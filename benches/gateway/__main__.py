@@ -9,19 +9,24 @@ import tempfile
 from pathlib import Path
 
 import authenticate
+import load
+import report
+import table
 import timing
 from machine import ROOT, program, stop
 
-NAMES = ("table", "authenticate", "timing")
+NAMES = tuple(report.SECTIONS)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/gateway", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--results", type=Path, default=ROOT / "target/bench/results.json", help="JSON goes here")
+    parser.add_argument("--variants", default="", metavar="REGEX", help="only those rows of the table")
+    parser.add_argument("--rounds", type=int, default=table.ROUNDS, help="of the table")
+    parser.add_argument("--seconds", type=int, default=table.SECONDS, help="that each row takes in a round")
     parser.add_argument("--storage", type=Path, help="where Durable Objects are kept: /dev/shm leaves the disk out")
-    parser.add_argument("--rounds", type=int, help="how often each thing is measured")
-    parser.add_argument("--seconds", type=int, help="how long a measurement takes, in whole seconds")
+    parser.add_argument("--results", type=Path, default=ROOT / "target/bench/results.json", help="JSON goes here")
+    parser.add_argument("--save", action="store_true", help="write docs/performance.md too")
     parsed = parser.parse_args()
     unknown = set(parsed.names) - set(NAMES)
     if unknown:
@@ -30,35 +35,47 @@ def arguments() -> argparse.Namespace:
 
 
 def commit() -> str:
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "unknown"
+
+
+def measure(name: str, options: argparse.Namespace, folder: Path) -> dict:
+    storage = options.storage or folder
+    if name == "table":
+        samples = table.measure(folder, storage, options.variants, options.rounds, options.seconds)
+        return {"rows": table.rows(samples), "targets": report.targets(samples)}
+    if name == "authenticate":
+        return {"rows": authenticate.rows(authenticate.measure(folder, storage))}
+    return {"rows": timing.rows(timing.measure(folder, storage))}
 
 
 def main() -> int:
     options = arguments()
-    names = options.names or NAMES
-    if "table" in names or "authenticate" in names:
+    names = [name for name in NAMES if name in (options.names or NAMES)]
+    if "table" in names:
         program("wrk", "wrk")
+        program("nginx", "nginx-light")
     if not (ROOT / "build/index_bg.wasm").exists():
         stop("The Worker is not built: run `make build`, then run this again.")
-    lengths = {name: value for name in ("rounds", "seconds") if (value := getattr(options, name)) is not None}
     options.results.parent.mkdir(parents=True, exist_ok=True)
-    results: dict = {"commit": commit()}
-    good = True
-    with tempfile.TemporaryDirectory(prefix="run-", dir=options.results.parent) as name:
-        folder = Path(name)
-        storage = options.storage or folder
-        # First, while nothing is pinned: a measurement may pin this process itself.
-        if "authenticate" in names:
-            results["authenticate"] = authenticate.report(authenticate.measure(folder, storage))
-        if "timing" in names:
-            results["timing"], good = timing.report(timing.measure(folder, storage))
-    options.results.write_text(json.dumps(results, indent=1) + os.linesep)
-    print(f"\nThe numbers are in {options.results}.")
-    return 0 if good else 1
+    # What is not measured this time keeps its last results, each with its own commit.
+    results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="run-", dir=options.results.parent) as folder:
+            section = measure(name, options, Path(folder))
+        results[name] = {"commit": commit(), "machine": report.machine(), **section}
+        print(f"\n{report.SECTIONS[name][1](results[name])}\n", flush=True)
+        options.results.write_text(json.dumps(results, indent=1) + os.linesep)
+    print(f"The numbers are in {options.results}.")
+    if options.save:
+        print(f"The tables are in {report.save(results)}.")
+    # A target that is missed is a result; times that tell kids apart are a leak.
+    return 1 if "timing" in names and not timing.is_good(results["timing"]["rows"]) else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except load.WrongAnswer as wrong:
+        stop(f"Not what is to be measured: {wrong}")

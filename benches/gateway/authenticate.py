@@ -150,29 +150,27 @@ def probe_length(server: Server, way: Way) -> int:
     return load.probe(server.port, way.request, way.status, way.words)
 
 
-def report(spent: dict[str, list[float]]) -> list[dict]:
-    print(f"\n{'way':<44} {'µs CPU':>8}   undisturbed")
+def rows(spent: dict[str, list[float]]) -> list[dict]:
+    """One for each difference, as it goes into the results; the ways themselves are printed."""
+    print(f"{'way':<20} {'µs CPU':>8} undisturbed")
     for name, values in sorted(spent.items(), key=lambda item: median(item[1])):
-        print(f"{name:<44} {median(values):>8.1f} {quantile(sorted(values), 0.1):>8.1f}")
-    print(f"\n{'authenticating with':<44} {'µs CPU':>8}   95 % of samples like this   undisturbed  target")
-    rows = []
-    for entry in DIFFERENCES:
-        values = [way - null for way, null in zip(spent[entry.path], spent[entry.null], strict=True)]
-        middle, error = median(values), 1.96 * median_error(values)
-        # A tenth of the blocks had the machine to themselves at least as much.
-        calm = quantile(sorted(spent[entry.path]), 0.1) - quantile(sorted(spent[entry.null]), 0.1)
-        target = ""
-        if entry.limit is not None:
-            target = f"under {entry.limit:.0f}: {'met' if middle + error < entry.limit else 'MISSED'}"
-        print(f"{entry.title:<44} {middle:>8.1f}   [{middle - error:>6.1f}, {middle + error:>6.1f}] {calm:>22.1f}  {target}")
-        rows.append(
-            {
-                "what": entry.title,
-                "microseconds": middle,
-                "confidence_interval_95": [middle - error, middle + error],
-                "undisturbed": calm,
-                "target": entry.limit,
-                "met": None if entry.limit is None else middle + error < entry.limit,
-            }
-        )
-    return rows
+        print(f"{name:<20} {median(values):>8.1f} {calm(values):>11.1f}")
+    return [compare(entry, spent[entry.path], spent[entry.null]) for entry in DIFFERENCES]
+
+
+def calm(values: list[float]) -> float:
+    """A tenth of the blocks had the machine to themselves at least as much."""
+    return quantile(sorted(values), 0.1)
+
+
+def compare(entry: Difference, path: list[float], null: list[float]) -> dict:
+    differences = [above - below for above, below in zip(path, null, strict=True)]
+    middle, error = median(differences), 1.96 * median_error(differences)
+    return {
+        "what": entry.title,
+        "microseconds": middle,
+        "confidence_interval_95": [middle - error, middle + error],
+        "undisturbed": calm(path) - calm(null),
+        "target": entry.limit,
+        "met": None if entry.limit is None else middle + error < entry.limit,
+    }
