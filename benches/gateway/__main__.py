@@ -1,5 +1,5 @@
-"""The gateway's benchmarks: `python3 benches/gateway [table] [authenticate] [timing]`; without a name
-all of them. `make bench` builds what they need first."""
+"""The gateway's benchmarks: `python3 benches/gateway [table] [authenticate] [timing]`, without a name all
+of them; or `profile`. `make bench` builds what they need first."""
 
 import argparse
 import json
@@ -10,25 +10,27 @@ from pathlib import Path
 
 import authenticate
 import load
+import profiling
 import report
 import table
 import timing
 from machine import ROOT, program, stop
 
 NAMES = tuple(report.SECTIONS)
+PROFILE = "profile"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/gateway", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--variants", default="", metavar="REGEX", help="only those rows of the table")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; or {PROFILE}")
+    parser.add_argument("--variants", default="", metavar="REGEX", help="only those rows of the table; the one to profile")
     parser.add_argument("--rounds", type=int, default=table.ROUNDS, help="of the table")
     parser.add_argument("--seconds", type=int, default=table.SECONDS, help="that each row takes in a round")
     parser.add_argument("--storage", type=Path, help="where Durable Objects are kept: /dev/shm leaves the disk out")
     parser.add_argument("--results", type=Path, default=ROOT / "target/bench/results.json", help="JSON goes here")
     parser.add_argument("--save", action="store_true", help="write docs/performance.md too")
     parsed = parser.parse_args()
-    unknown = set(parsed.names) - set(NAMES)
+    unknown = set(parsed.names) - {*NAMES, PROFILE}
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(NAMES)}")
     return parsed
@@ -52,8 +54,8 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> dict:
 
 def main() -> int:
     options = arguments()
-    names = [name for name in NAMES if name in (options.names or NAMES)]
-    if "table" in names:
+    names = [name for name in (*NAMES, PROFILE) if name in (options.names or NAMES)]
+    if "table" in names or PROFILE in names:
         program("wrk", "wrk")
         program("nginx", "nginx-light")
     if not (ROOT / "build/index_bg.wasm").exists():
@@ -63,6 +65,9 @@ def main() -> int:
     results = json.loads(options.results.read_text()) if options.results.exists() else {}
     for name in names:
         with tempfile.TemporaryDirectory(prefix="run-", dir=options.results.parent) as folder:
+            if name == PROFILE:
+                profiling.measure(Path(folder), options.storage or Path(folder), options.variants)
+                continue
             section = measure(name, options, Path(folder))
         results[name] = {"commit": commit(), "machine": report.machine(), **section}
         print(f"\n{report.SECTIONS[name][1](results[name])}\n", flush=True)

@@ -1,14 +1,15 @@
 """The results as text: for the terminal, and as docs/performance.md."""
 
+import json
 import platform
 from pathlib import Path
 
-from machine import ROOT, cores, workerd
+from machine import ROOT, cores
 from stats import median
 from table import Samples, ratios
 from variants import DURABLE, FLOOR, LARGE_MODEL, MODEL, NGINX, NULL_RUST, REFUSED, RULE_BEARER
 
-COLUMNS = ["", "connections", "requests/s", "CPU s / 1,000", "efficiency", "p50 ms", "p90 ms", "p99 ms", "RSS MB"]
+COLUMNS = ["", "connections", "requests/s", "CPU s / 1,000", "core used", "efficiency", "p50 ms", "p90 ms", "p99 ms", "RSS MB"]
 
 
 def number(value: float | None, form: str, scale: float = 1.0) -> str:
@@ -21,6 +22,7 @@ def cells(row: dict) -> list[str]:
         str(row["connections"]),
         number(row["rate"], ",.0f"),
         number(row["cpu"], ".3f"),
+        number(row["cpu"] and row["cpu"] * row["rate"] / 1_000, ".0%"),
         number(row["efficiency"], ".2f"),
         number(row["p50"], ".2f", 1_000),
         number(row["p90"], ".2f", 1_000),
@@ -34,9 +36,9 @@ def markdown(heads: list[str], lines: list[list[str]]) -> str:
     widths = [max(len(line[column]) for line in [heads, *lines]) for column in range(len(heads))]
 
     def render(line: list[str]) -> str:
-        first, *rest = (cell.ljust(width) if not at else cell.rjust(width)
-                        for at, (cell, width) in enumerate(zip(line, widths, strict=True)))
-        return f"| {' | '.join([first, *rest])} |"
+        first, *rest = line
+        numbers = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        return f"| {' | '.join([first.ljust(widths[0]), *numbers])} |"
 
     rule = "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])])
     return "\n".join([render(heads), f"|{rule}|", *map(render, lines)])
@@ -64,7 +66,8 @@ def targets(samples: Samples) -> list[dict]:
     efficiency = ratios(at(FLOOR), at(MODEL))
     add("model path, efficiency", "0.40, the aim is 0.60", efficiency, "{:.2f}", lambda x: x >= 0.40)
     times = rates(MODEL, DURABLE)
-    add("model path, requests/s of the durable JavaScript gateway", "3.5 times", times, "{:.2f} times", lambda x: x >= 3.5)
+    what = "model path, requests/s of the durable JavaScript gateway"
+    add(what, "3.5 times", times, "{:.2f} times", lambda x: x >= 3.5)
     rule = median([sample.rate for sample in at(RULE_BEARER)]) if at(RULE_BEARER) else None
     add("answered by a rule, requests/s", "4,000", rule, "{:,.0f}", lambda x: x >= 4_000)
     over = rates(RULE_BEARER, MODEL)
@@ -82,7 +85,10 @@ def table(section: dict) -> str:
     lines = [cells(row) for row in section["rows"]]
     text = markdown(COLUMNS, lines)
     if section["targets"]:
-        judged = [[row["what"], row["wanted"], row["reached"], "met" if row["met"] else "missed"] for row in section["targets"]]
+        judged = [
+            [row["what"], row["wanted"], row["reached"], "met" if row["met"] else "missed"]
+            for row in section["targets"]
+        ]
         text += "\n\n" + markdown(["target", "wanted", "reached", ""], judged)
     return text
 
@@ -124,12 +130,12 @@ SECTIONS = {
 
 
 def machine() -> str:
-    model = next(
-        (line.split(": ")[1] for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
-        platform.machine(),
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(": ")[1] for line in lines if line.startswith("model name")]
+    version = json.loads((ROOT / "node_modules/workerd/package.json").read_text())["version"]
     server, load = cores()
-    return f"{model}, server on core {server}, load and upstream on core {load}; workerd {Path(workerd()).parents[1].name}"
+    where = f"server on core {server}, load and upstream on core {load}"
+    return f"{models[0] if models else platform.machine()}, {where}; workerd {version}"
 
 
 def document(results: dict) -> str:

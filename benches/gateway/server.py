@@ -103,7 +103,7 @@ def configuration(worker: Worker, port: int, storage: Path) -> str:
 class Server:
     """A running workerd. Its storage is in `storage_root`, everything else in `folder`."""
 
-    def __init__(self, name: str, worker: Worker, core: int, folder: Path, storage_root: Path):
+    def __init__(self, name: str, worker: Worker, core: int, folder: Path, storage_root: Path, *options: str):
         self.port = free_port()
         self.folder = folder / name
         self.folder.mkdir(parents=True)
@@ -118,7 +118,7 @@ class Server:
         config.write_text(configuration(worker, self.port, self.storage))
         self.output = open(self.folder / "output.txt", "wb")
         self.process = subprocess.Popen(
-            [workerd(), "serve", str(config)],
+            [workerd(), "serve", *options, str(config)],
             stdin=subprocess.DEVNULL,
             stdout=self.output,
             stderr=subprocess.STDOUT,

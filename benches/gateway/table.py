@@ -45,12 +45,12 @@ class Bench:
         self.run = Run(folder, self.upstream.base, seconds, key, operator)
         self.servers: dict[str, Server] = {}
 
-    def server(self, variant: Variant) -> Server:
+    def server(self, variant: Variant, *options: str) -> Server:
         server = self.servers.get(variant.name)
         if server is None:
             name = re.sub(r"\W+", "-", variant.name)
             worker = variant.worker(self.run)
-            server = Server(name, worker, self.server_core, self.run.folder, self.storage)
+            server = Server(name, worker, self.server_core, self.run.folder, self.storage, *options)
             self.servers[variant.name] = server
             self.measure(variant, 16, WARM_UP)
         return server
