@@ -18,6 +18,7 @@ from machine import ROOT, program, stop
 
 NAMES = tuple(report.SECTIONS)
 PROFILE = "profile"
+RESULTS = ROOT / "target/bench/results.json"
 
 
 def arguments() -> argparse.Namespace:
@@ -26,8 +27,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--variants", default="", metavar="REGEX", help="only those rows of the table; the one to profile")
     parser.add_argument("--rounds", type=int, default=table.ROUNDS, help="of the table")
     parser.add_argument("--seconds", type=int, default=table.SECONDS, help="that each row takes in a round")
-    parser.add_argument("--storage", type=Path, help="where Durable Objects are kept: /dev/shm leaves the disk out")
-    parser.add_argument("--results", type=Path, default=ROOT / "target/bench/results.json", help="JSON goes here")
+    parser.add_argument("--storage", type=Path, help="of Durable Objects: /dev/shm leaves the disk out")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="JSON goes here")
     parser.add_argument("--save", action="store_true", help="write docs/performance.md too")
     parsed = parser.parse_args()
     unknown = set(parsed.names) - {*NAMES, PROFILE}
@@ -63,13 +64,16 @@ def main() -> int:
     options.results.parent.mkdir(parents=True, exist_ok=True)
     # What is not measured this time keeps its last results, each with its own commit.
     results = json.loads(options.results.read_text()) if options.results.exists() else {}
+    of = {"commit": commit(), "machine": report.machine()}
+    if options.storage:
+        of["machine"] += f"; storage in {options.storage}"
     for name in names:
         with tempfile.TemporaryDirectory(prefix="run-", dir=options.results.parent) as folder:
             if name == PROFILE:
                 profiling.measure(Path(folder), options.storage or Path(folder), options.variants)
                 continue
             section = measure(name, options, Path(folder))
-        results[name] = {"commit": commit(), "machine": report.machine(), **section}
+        results[name] = of | section
         print(f"\n{report.SECTIONS[name][1](results[name])}\n", flush=True)
         options.results.write_text(json.dumps(results, indent=1) + os.linesep)
     print(f"The numbers are in {options.results}.")

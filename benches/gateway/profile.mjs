@@ -1,5 +1,5 @@
 // Samples the processor for a while through workerd's inspector: profile.mjs ADDRESS SECONDS. Prints
-// the share of each function's own time, as JSON.
+// each function's share of the busy time, its own and with all that it calls, as JSON.
 import WebSocket from "ws";
 
 const [address, seconds] = process.argv.slice(2);
@@ -32,12 +32,21 @@ const names = new Map(
     functionName || `anonymous at ${lineNumber}:${columnNumber}`,
   ]),
 );
+const callers = new Map(profile.nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));
 const own = new Map();
+const whole = new Map();
+const add = (times, name, time) => times.set(name, (times.get(name) ?? 0) + time);
+let busy = 0;
 for (const [index, id] of profile.samples.entries()) {
-  const name = names.get(id);
-  own.set(name, (own.get(name) ?? 0) + profile.timeDeltas[index]);
+  const time = profile.timeDeltas[index];
+  if (names.get(id) === "(idle)") continue;
+  busy += time;
+  add(own, names.get(id), time);
+  // Once each: a function that calls itself is on the stack more than once.
+  const stack = new Set();
+  for (let at = id; at !== undefined; at = callers.get(at)) stack.add(names.get(at));
+  for (const name of stack) add(whole, name, time);
 }
-const total = [...own.values()].reduce((sum, time) => sum + time, 0);
-const shares = [...own].map(([name, time]) => ({ name, share: time / total }));
-console.log(JSON.stringify(shares.sort((a, b) => b.share - a.share)));
+const functions = [...whole].map(([name, time]) => ({ name, whole: time / busy, own: (own.get(name) ?? 0) / busy }));
+console.log(JSON.stringify(functions));
 process.exit(0);

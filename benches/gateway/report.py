@@ -9,7 +9,8 @@ from stats import median
 from table import Samples, ratios
 from variants import DURABLE, FLOOR, LARGE_MODEL, MODEL, NGINX, NULL_RUST, REFUSED, RULE_BEARER
 
-COLUMNS = ["", "connections", "requests/s", "CPU s / 1,000", "core used", "efficiency", "p50 ms", "p90 ms", "p99 ms", "RSS MB"]
+COLUMNS = ["", "connections", "requests/s", "CPU s / 1,000", "core used", "efficiency"]
+COLUMNS += ["p50 ms", "p90 ms", "p99 ms", "RSS MB"]
 
 
 def number(value: float | None, form: str, scale: float = 1.0) -> str:
@@ -50,7 +51,8 @@ def targets(samples: Samples) -> list[dict]:
 
     def add(what: str, wanted: str, reached: float | None, form: str, met) -> None:
         if reached is not None:
-            found.append({"what": what, "wanted": wanted, "reached": form.format(reached), "met": bool(met(reached))})
+            row = {"what": what, "wanted": wanted, "reached": form.format(reached), "met": bool(met(reached))}
+            found.append(row)
 
     def at(name: str, connections: int = 16):
         return samples.get((name, connections), [])
