@@ -1,6 +1,7 @@
 """What the measurements need of this machine: programs, cores, free ports, and an end in one sentence
 when something is not there."""
 
+import functools
 import os
 import shutil
 import socket
@@ -19,7 +20,8 @@ def stop(sentence: str) -> "NoReturn":  # noqa: F821, a name for readers only
 def program(name: str, package: str) -> str:
     # nginx lives where only root's PATH looks.
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    return found or stop(f"{name} is missing: install it (Debian: apt-get install {package}), then run this again.")
+    how = f"install it (Debian: apt-get install {package}), then run this again."
+    return found or stop(f"{name} is missing: {how}")
 
 
 def workerd() -> str:
@@ -30,8 +32,10 @@ def workerd() -> str:
     return str(found[0])
 
 
+@functools.cache
 def cores() -> tuple[int, int]:
-    """One core for the server alone, one for the load and the upstream."""
+    """One core for the server alone, one for the load and the upstream. Found out once: some parts pin
+    this process too."""
     if not hasattr(os, "sched_getaffinity"):
         stop("The benchmark pins programs to cores and reads /proc, so it runs on Linux only.")
     usable = sorted(os.sched_getaffinity(0))
