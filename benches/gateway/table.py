@@ -60,9 +60,9 @@ class Bench:
         port = server.port if server else self.upstream.port
         request = variant.request(self.run, f"127.0.0.1:{port}")
         request = self.probed(variant, port, request)
-        before = server.cpu() if server else 0.0
+        before = server.settled_cpu() if server else 0.0
         result = load.run(port, request, connections, seconds, self.load_core, self.run.folder / "wrk")
-        cpu = (server.cpu() - before) / result.requests * 1_000 if server else None
+        cpu = (server.settled_cpu() - before) / result.requests * 1_000 if server else None
         rate = result.requests / result.seconds
         return Sample(rate, cpu, result.p50, result.p90, result.p99, server.rss() if server else None)
 
