@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test test-python lint clean setup worker force
+.PHONY: help build dev test test-python bench lint clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -19,6 +19,15 @@ WASM_BINDGEN := $(CACHE)/wasm-bindgen-cli-$(WASM_BINDGEN_VERSION)/bin/wasm-bindg
 # What the Worker is made of. The command line under src/bin is not part of it.
 INPUTS := $(sort $(wildcard Cargo.toml Cargo.lock openapi.json scripts/build.sh) \
   $(shell find src policies buildscript admin -path src/bin -prune -o -type f ! -name '.*' ! -name '*~' -print 2>/dev/null))
+
+# The same for the benchmark's Worker that does nothing.
+NULL_WORKER := benches/gateway/null-worker
+NULL_STAMP := $(NULL_WORKER)/build/.inputs
+NULL_INPUTS := $(NULL_WORKER)/Cargo.toml $(NULL_WORKER)/Cargo.lock $(NULL_WORKER)/src/lib.rs scripts/build.sh
+
+BENCH_OPTIONS := $(if $(VARIANTS),--variants '$(VARIANTS)') $(if $(ROUNDS),--rounds $(ROUNDS)) \
+  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(STORAGE),--storage '$(STORAGE)') \
+  $(if $(RESULTS),--results '$(RESULTS)') $(if $(SAVE),--save)
 
 # Written last by a build that went through, with the list of its inputs: a file that was taken
 # away makes nothing newer, but it changes the list.
@@ -44,9 +53,14 @@ test: build test-python ## Build, then run every test, native and against the re
 test-python: ## The tests of pip-aide-login only
 	python3 -m unittest discover -s clients/python/tests
 
+bench: build ## Measure it on loopback, 10 minutes; ONLY=table VARIANTS=regex SAVE=1: benches/gateway/README.md
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory null-worker
+	@python3 -B benches/gateway $(ONLY) $(BENCH_OPTIONS)
+
 lint: ## Formatting and clippy, for this machine and for wasm32
 	@scripts/prerequisites.sh rustfmt clippy
 	cargo fmt --check
+	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --target wasm32-unknown-unknown -- -D warnings
 
@@ -55,7 +69,7 @@ setup: ## Install the build tools only
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
 
 clean: ## Remove what was built; tools in the cache folder and local state in .wrangler stay
-	rm -rf build target node_modules
+	rm -rf build target node_modules $(NULL_WORKER)/build
 
 # Below here: called by the targets above, under the lock.
 
@@ -63,7 +77,15 @@ worker: $(STAMP)
 	@:
 
 $(STAMP): $(INPUTS) $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
-	@WORKER_BUILD='$(WORKER_BUILD)' WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/build.sh '$@' $(INPUTS)
+	@WORKER_BUILD='$(WORKER_BUILD)' WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/build.sh '$@' . $(INPUTS)
+
+null-worker: $(NULL_STAMP)
+	@:
+
+$(NULL_STAMP): $(NULL_INPUTS) $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
+	@mkdir -p '$(@D)'
+	@CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)' WORKER_BUILD='$(WORKER_BUILD)' \
+	  WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/build.sh '$@' '$(NULL_WORKER)' $(NULL_INPUTS)
 
 $(WORKER_BUILD):
 	@scripts/install-tool.sh '$(CACHE)' worker-build '$(WORKER_BUILD_VERSION)' '2 minutes' --locked

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Compiles the Worker into build/ and writes the list of its inputs into STAMP: build.sh STAMP INPUT...
+# Compiles the Worker of a folder into its build/ and writes the list of its inputs into STAMP:
+# build.sh STAMP FOLDER INPUT...
 # Needs WORKER_BUILD and WASM_BINDGEN_BIN; make sets them.
 set -euo pipefail
 
 stamp=$1
-shift
+folder=$2
+shift 2
 
 # Dated before the build, so that a file changed while it runs is newer than the stamp.
 list=$stamp.new
@@ -18,8 +20,8 @@ export WASM_BINDGEN_BIN
 export ESBUILD_BIN=$PWD/node_modules/.bin/esbuild
 export WASM_OPT_BIN=$PWD/node_modules/.bin/wasm-opt
 # Its own backtrace would bury the compiler's words.
-RUST_BACKTRACE=0 "$WORKER_BUILD" --release >&2
+RUST_BACKTRACE=0 "$WORKER_BUILD" --release "$folder" >&2
 
 mv "$list" "$stamp"
-bytes=$(cat build/index.js build/index_bg.wasm | gzip -9 | wc -c)
+bytes=$(cat "$folder/build/index.js" "$folder/build/index_bg.wasm" | gzip -9 | wc -c)
 echo "Built the Worker in $((SECONDS - started)) seconds: $((bytes / 1024)) KiB gzipped." >&2
