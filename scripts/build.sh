@@ -22,6 +22,16 @@ export WASM_OPT_BIN=$PWD/node_modules/.bin/wasm-opt
 # Its own backtrace would bury the compiler's words.
 RUST_BACKTRACE=0 "$WORKER_BUILD" --release "$folder" >&2
 
+# What the runtime sees stands before what worker-build wrote, in one module.
+entry=$folder/src/shell/entry.mjs
+if [ -f "$entry" ]; then
+  mv "$folder/build/index.js" "$folder/build/gateway.js"
+  cp "$entry" "$folder/build/entry.mjs"
+  "$ESBUILD_BIN" "$folder/build/entry.mjs" --bundle --minify-whitespace --minify-syntax --format=esm \
+    '--external:cloudflare:*' --external:./index_bg.wasm --log-level=warning --outfile="$folder/build/index.js" >&2
+  rm "$folder/build/gateway.js" "$folder/build/entry.mjs"
+fi
+
 mv "$list" "$stamp"
 bytes=$(cat "$folder/build/index.js" "$folder/build/index_bg.wasm" | gzip -9 | wc -c)
 echo "Built the Worker in $((SECONDS - started)) seconds: $((bytes / 1024)) KiB gzipped." >&2

@@ -7,24 +7,24 @@ use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::seams::{AnswerCache, Body, KeyStore, Ledger, LogStore, Upstream};
+use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, refused};
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Verifying, authenticate, authenticate_operator, foreign_token};
-use crate::stages::record::{Recorded, record};
-use crate::stages::{enrol, revoke};
+use crate::stages::record::record;
+use crate::stages::{enrol, oversee, revoke};
 use crate::units::UnixMillis;
 
 /// What the stages work with.
 #[derive(Debug)]
-pub struct Services<L, U, S, C, K> {
+pub struct Services<L, B, U, C, K> {
     /// The ledger.
     pub ledger: L,
+    /// Buckets outside it.
+    pub buckets: B,
     /// The model.
     pub upstream: U,
-    /// The log.
-    pub log: S,
     /// Answers given before.
     pub cache: C,
     /// The identity provider's keys.
@@ -49,8 +49,8 @@ pub struct Request<B> {
 pub enum Report {
     /// Turned down before an answer was looked for.
     Rejected(Reject),
-    /// Answered, or given up after looking; and what could not be recorded.
-    Done(Box<Answered>, Recorded),
+    /// Answered, or given up after looking; and whether the settlement arrived.
+    Done(Box<Answered>, Result<(), LedgerUnavailable>),
 }
 
 /// `POST /analyze_error` and `POST /v1/analyze`:
@@ -63,11 +63,11 @@ pub enum Report {
 /// 6. record: after the reply, whether or not anybody still waits for it
 ///
 /// `reply` is called once, as soon as the reply exists.
-pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCache, K: KeyStore>(
+pub async fn analyze<R: Body, L: Ledger, B: Buckets, U: Upstream, C: AnswerCache, K: KeyStore>(
     interface: Interface,
-    request: Request<B>,
+    request: Request<R>,
     settings: &Settings,
-    services: &Services<L, U, S, C, K>,
+    services: &Services<L, B, U, C, K>,
     clock: impl Fn() -> UnixMillis,
     reply: impl FnOnce(Reply),
 ) -> Report {
@@ -86,19 +86,23 @@ pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCach
     reply(render(&admitted, &answered));
     // 6.
     let recorded =
-        record(&admitted, &answered, settings, &services.ledger, &services.log, started, clock()).await;
+        record(&admitted, &answered, settings, &services.ledger, started, clock()).await;
+    if let Some((tat, life)) = admitted.ticket.bucket {
+        let subject = admitted.submitted.verified.subject().to_string();
+        services.buckets.write(&subject, tat, life).await;
+    }
     keep(&mut answered, settings, &services.cache).await;
     Report::Done(Box::new(answered), recorded)
 }
 
 /// Steps 1 to 4.
-async fn enter<B: Body, L: Ledger, U, S, C, K: KeyStore>(
+async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     interface: Interface,
     id: &str,
     head: &Head,
-    body: B,
+    body: R,
     settings: &Settings,
-    services: &Services<L, U, S, C, K>,
+    services: &Services<L, B, U, C, K>,
     clock: impl Fn() -> UnixMillis,
 ) -> Result<Admitted, Reject> {
     // 1.
@@ -109,7 +113,7 @@ async fn enter<B: Body, L: Ledger, U, S, C, K: KeyStore>(
     let body = body.read(settings.max_body_bytes).await?;
     let submitted = accept_body(accepted, verifying, &body)?;
     // 4. At the price of now: a body can take its time.
-    admit(submitted, id, settings, &services.ledger, clock()).await
+    admit(submitted, id, settings, &services.ledger, &services.buckets, clock()).await
 }
 
 /// Verifies the head. The provider's keys are looked at only for a token that they alone can verify.
@@ -180,6 +184,21 @@ pub async fn enroll<B: Body, L: Ledger>(
     }
 }
 
+/// `GET /admin/ledger`: 200; 401, 503. How the treasury and each of today's shards stand.
+pub async fn ledger_state<L: Ledger>(
+    head: &Head,
+    id: &str,
+    settings: &Settings,
+    ledger: &L,
+    now: UnixMillis,
+) -> Reply {
+    let answer = async {
+        authenticate_operator(head, settings, now)?;
+        oversee::ledger(ledger).await
+    };
+    json(200, id, answer.await)
+}
+
 /// `/admin/revocations`: 200; 400, 401, 403, 413, 415, 503.
 pub async fn revocations<B: Body, L: Ledger>(
     request: Request<B>,
@@ -210,15 +229,16 @@ fn json<T: Serialize>(status: u16, id: &str, result: Result<T, Reject>) -> Reply
 }
 
 /// `GET /v1/me`: 401, 403, 503, or how the caller stands with its limits.
-pub async fn me<L: Ledger, K: KeyStore>(
+pub async fn me<L: Ledger, B: Buckets, K: KeyStore>(
     head: &Head,
     id: &str,
     settings: &Settings,
     ledger: &L,
+    buckets: &B,
     keys: &K,
     now: UnixMillis,
 ) -> Reply {
-    match look(head, settings, ledger, keys, now).await {
+    match look(head, settings, ledger, buckets, keys, now).await {
         Ok((name, standing)) => {
             let body = serde_json::json!({
                 "machine_id": name,
@@ -243,21 +263,27 @@ pub async fn me<L: Ledger, K: KeyStore>(
     }
 }
 
-async fn look<L: Ledger, K: KeyStore>(
+async fn look<L: Ledger, B: Buckets, K: KeyStore>(
     head: &Head,
     settings: &Settings,
     ledger: &L,
+    buckets: &B,
     keys: &K,
     now: UnixMillis,
 ) -> Result<(String, Standing), Reject> {
     let verified = identify(head, settings, keys, now).await?.with_body(&[])?;
     let subject = verified.subject().to_string();
+    let level = match settings.limits.plan(verified.plan()) {
+        Some(plan) => buckets.level(&subject, plan.quota, now).await,
+        None => None,
+    };
     let command = Command::Look {
         subject: subject.clone(),
         plan: verified.plan().to_owned(),
         credential: verified.shown().clone(),
+        level,
     };
-    match ledger.send(&subject, &command).await.map_err(|_| Reject::LedgerUnavailable)? {
+    match ledger.send(&subject, command).await.map_err(|_| Reject::LedgerUnavailable)? {
         Outcome::Standing(standing) => Ok((subject, standing)),
         Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
         other => Err(refused(&other)),

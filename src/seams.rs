@@ -4,7 +4,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::ledger::wire::{Command, Outcome};
+use crate::ledger::bucket::{Level, Quota};
+use crate::ledger::kv_bucket::Taken;
+use crate::ledger::wire::treasury::{Answer, Errand};
+use crate::ledger::wire::{Command, Outcome, Settlement};
 use crate::policy::settings::Provider;
 use crate::reject::Reject;
 use crate::token::jwks::Jwks;
@@ -30,11 +33,29 @@ pub trait KeyStore {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerUnavailable;
 
-/// The ledger object that a subject belongs to.
+/// The ledger: its shards and its treasury.
 #[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
 pub trait Ledger {
-    /// Sends one command, one round trip. `subject` chooses the object.
-    async fn send(&self, subject: &str, command: &Command) -> Result<Outcome, LedgerUnavailable>;
+    /// Sends a command to the shard of a subject, one round trip.
+    async fn send(&self, subject: &str, command: Command) -> Result<Outcome, LedgerUnavailable>;
+    /// Tells a shard by its number.
+    async fn tell(&self, shard: u32, command: Command) -> Result<Outcome, LedgerUnavailable>;
+    /// Ends a request, at once or together with another message to the same shard. An error means
+    /// that it is not known to have arrived.
+    async fn settle(&self, settlement: Settlement) -> Result<(), LedgerUnavailable>;
+    /// Sends an errand to the treasury.
+    async fn treasury(&self, errand: Errand) -> Result<Answer, LedgerUnavailable>;
+}
+
+/// Buckets outside the ledger, where `LIMIT_STORE` says so.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait Buckets {
+    /// Takes a token of a subject's bucket. `None` where the ledger keeps the buckets.
+    async fn take(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Taken>;
+    /// What is left in it.
+    async fn level(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Level>;
+    /// Writes a bucket down: its theoretical arrival time, and how long it is to live. Best effort.
+    async fn write(&self, subject: &str, tat: u64, life: Duration);
 }
 
 /// Why the upstream gave no body.
@@ -59,17 +80,6 @@ pub enum UpstreamError {
 pub trait Upstream {
     /// Posts a chat completion request and gives the body of a 200, all within `deadline`.
     async fn ask(&self, body: String, deadline: Duration) -> Result<Vec<u8>, UpstreamError>;
-}
-
-/// A log record could not be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogUnavailable;
-
-/// Where log records go.
-#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
-pub trait LogStore {
-    /// Writes a record that expires by itself.
-    async fn put(&self, key: &str, record: String, lifetime: Duration) -> Result<(), LogUnavailable>;
 }
 
 /// Answers given before to the same question. A cache may forget at any time, so it has no errors.

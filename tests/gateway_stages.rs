@@ -1,6 +1,8 @@
 //! The stages in their order, with stand-ins for what is not the gateway's own code.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod ledger_support;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -10,14 +12,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pip_aide_gateway::gateway::{Request, Services, analyze};
-use pip_aide_gateway::ledger::rows;
-use pip_aide_gateway::ledger::shard::Shard;
-use pip_aide_gateway::ledger::wire::{Charge, Command, Outcome};
+use ledger_support::Objects;
+use pip_aide_gateway::ledger::bucket::{Level, Quota};
+use pip_aide_gateway::ledger::kv_bucket::Taken;
+use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand};
+use pip_aide_gateway::ledger::wire::{Charge, Command, Message, Outcome, Settlement};
 use pip_aide_gateway::policy::settings::{Entry, Provider, Settings};
 use pip_aide_gateway::reject::Reject;
 use pip_aide_gateway::reply::Reply;
 use pip_aide_gateway::seams::{
-    AnswerCache, Body, KeyStore, Ledger, LedgerUnavailable, LogStore, LogUnavailable, Upstream, UpstreamError,
+    AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream, UpstreamError,
 };
 use pip_aide_gateway::stages::accept::{Head, Interface};
 use pip_aide_gateway::token::jwks::Jwks;
@@ -55,22 +59,54 @@ impl Body for SlowBody<'_> {
 
 /// The real ledger in memory, with a note of every command.
 struct InMemory<'a> {
-    settings: &'a Settings,
     clock: &'a Cell<UnixMillis>,
-    shard: RefCell<Shard>,
-    commands: RefCell<Vec<Command>>,
+    objects: RefCell<Objects>,
+    admitted: RefCell<Vec<Command>>,
+    settled: RefCell<Vec<Settlement>>,
+}
+
+impl<'a> InMemory<'a> {
+    fn new(settings: &Settings, clock: &'a Cell<UnixMillis>) -> Self {
+        let objects = RefCell::new(Objects::new(settings.limits.clone()));
+        Self { clock, objects, admitted: RefCell::default(), settled: RefCell::default() }
+    }
 }
 
 impl Ledger for InMemory<'_> {
-    async fn send(&self, _: &str, command: &Command) -> Result<Outcome, LedgerUnavailable> {
-        self.commands.borrow_mut().push(command.clone());
-        let mut shard = self.shard.borrow_mut();
-        for key in shard.missing(&self.settings.limits, command) {
-            shard.load(&key, None).map_err(|_| LedgerUnavailable)?;
-        }
-        let step = shard.step(&self.settings.limits, command.clone(), self.clock.get());
-        step.map(|step| step.outcome).map_err(|_| LedgerUnavailable)
+    async fn send(&self, subject: &str, command: Command) -> Result<Outcome, LedgerUnavailable> {
+        self.admitted.borrow_mut().push(command.clone());
+        Ok(self.objects.borrow_mut().send(subject, command, self.clock.get()))
     }
+
+    async fn tell(&self, to: u32, command: Command) -> Result<Outcome, LedgerUnavailable> {
+        let message = Message { to, of: 1, settled: Vec::new(), command: Some(command) };
+        Ok(self.objects.borrow_mut().exchange(message, self.clock.get()))
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), LedgerUnavailable> {
+        self.settled.borrow_mut().push(settlement.clone());
+        self.objects.borrow_mut().settle(settlement, self.clock.get());
+        Ok(())
+    }
+
+    async fn treasury(&self, errand: Errand) -> Result<Answer, LedgerUnavailable> {
+        Ok(self.objects.borrow_mut().treasury(errand, self.clock.get()))
+    }
+}
+
+/// The ledger keeps the buckets.
+struct NoBuckets;
+
+impl Buckets for NoBuckets {
+    async fn take(&self, _: &str, _: Quota, _: UnixMillis) -> Option<Taken> {
+        None
+    }
+
+    async fn level(&self, _: &str, _: Quota, _: UnixMillis) -> Option<Level> {
+        None
+    }
+
+    async fn write(&self, _: &str, _: u64, _: Duration) {}
 }
 
 struct Model {
@@ -82,16 +118,6 @@ impl Upstream for &Model {
     async fn ask(&self, body: String, _: Duration) -> Result<Vec<u8>, UpstreamError> {
         self.asked.borrow_mut().push(body);
         self.answer.clone().map(String::into_bytes)
-    }
-}
-
-#[derive(Default)]
-struct Log(RefCell<Vec<(String, String)>>);
-
-impl LogStore for &Log {
-    async fn put(&self, key: &str, record: String, _: Duration) -> Result<(), LogUnavailable> {
-        self.0.borrow_mut().push((key.to_owned(), record));
-        Ok(())
     }
 }
 
@@ -152,28 +178,31 @@ struct World {
     settings: Settings,
     clock: Cell<UnixMillis>,
     model: Model,
-    log: Log,
     cache: Cache,
+    sent: Cell<u32>,
 }
 
 impl World {
     fn new(answer: Result<&str, UpstreamError>) -> Self {
         let model = Model { answer: answer.map(str::to_owned), asked: RefCell::default() };
         let clock = Cell::new(BEFORE_PEAK);
-        Self { settings: settings(), clock, model, log: Log::default(), cache: Cache::default() }
+        Self { settings: settings(), clock, model, cache: Cache::default(), sent: Cell::new(0) }
     }
 
     /// One request whose body takes so long; the reply and what the ledger was told.
-    fn send(&self, context: &str, body_takes: Duration) -> (Reply, Vec<Command>) {
-        let shard = RefCell::new(Shard::default());
-        shard.borrow_mut().load(rows::SERVICE, None).unwrap();
-        let ledger =
-            InMemory { settings: &self.settings, clock: &self.clock, shard, commands: RefCell::default() };
-        let services =
-            Services { ledger, upstream: &self.model, log: &self.log, cache: &self.cache, keys: NoKeys };
+    fn send(&self, context: &str, body_takes: Duration) -> (Reply, Vec<Command>, Vec<Settlement>) {
+        let ledger = InMemory::new(&self.settings, &self.clock);
+        let services = Services {
+            ledger,
+            buckets: NoBuckets,
+            upstream: &self.model,
+            cache: &self.cache,
+            keys: NoKeys,
+        };
         let text = serde_json::json!({ "error_context": context }).to_string();
+        self.sent.set(self.sent.get() + 1);
         let request = Request {
-            id: format!("r{}", self.log.0.borrow().len()),
+            id: format!("r{}", self.sent.get()),
             random: "delimiter".to_owned(),
             head: head(&self.settings, self.clock.get()),
             body: SlowBody { text, clock: &self.clock, takes: body_takes },
@@ -182,7 +211,8 @@ impl World {
         let clock = || self.clock.get();
         let reply = |reply| drop(got.replace(Some(reply)));
         run(analyze(Interface::V1, request, &self.settings, &services, clock, reply));
-        (got.into_inner().expect("a reply"), services.ledger.commands.into_inner())
+        let InMemory { admitted, settled, .. } = services.ledger;
+        (got.into_inner().expect("a reply"), admitted.into_inner(), settled.into_inner())
     }
 }
 
@@ -222,7 +252,7 @@ fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
         (UpstreamError::TooLarge, 502, Charge::Full),
         (UpstreamError::Timeout, 504, Charge::Full),
     ] {
-        let (reply, commands) = World::new(Err(error)).send("Command: pip install requests", Duration::ZERO);
+        let (reply, _, settled) = World::new(Err(error)).send("Command: pip install requests", Duration::ZERO);
         assert_eq!(reply.status, status, "{error:?}");
         for header in ["RateLimit", "RateLimit-Policy"] {
             assert_eq!(
@@ -231,10 +261,7 @@ fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
                 "{error:?} {header}"
             );
         }
-        let settled = commands.iter().find_map(|command| match command {
-            Command::Settle(settlement) => Some(settlement.charge),
-            _ => None,
-        });
+        let settled = settled.first().map(|settlement| settlement.charge);
         assert_eq!(settled, Some(charge), "{error:?}");
     }
 }
@@ -245,7 +272,7 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
     let question = "Command: pip install requests\nERROR: a failure that only the model knows";
     let first: serde_json::Value =
         serde_json::from_str(&world.send(question, Duration::ZERO).0.body).unwrap();
-    let (reply, commands) = world.send(question, Duration::ZERO);
+    let (reply, _, settled) = world.send(question, Duration::ZERO);
     let second: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
     assert_eq!(world.model.asked.borrow().len(), 1, "the model was asked once");
     assert_eq!((&first["source"], &second["source"]), (&"model".into(), &"cache".into()));
@@ -254,9 +281,7 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
     }
     assert_eq!(second["withheld"].as_array().map(Vec::len), Some(1), "{second}");
     assert_eq!((&second["cost_usd"], second.get("usage")), (&"0".into(), None));
-    assert!(commands.iter().any(|command| {
-        matches!(command, Command::Settle(settlement) if settlement.charge == Charge::Nothing)
-    }));
+    assert!(settled.iter().any(|settlement| settlement.charge == Charge::Nothing));
     // Another question, another answer.
     world.send(&question.replace("only", "just"), Duration::ZERO);
     assert_eq!(world.model.asked.borrow().len(), 2);
@@ -265,12 +290,13 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
 #[test]
 fn records_of_one_machine_never_share_a_key() {
     let world = World::new(Ok(ANSWER));
-    let shard = RefCell::new(Shard::default());
-    shard.borrow_mut().load(rows::SERVICE, None).unwrap();
-    let ledger =
-        InMemory { settings: &world.settings, clock: &world.clock, shard, commands: RefCell::default() };
-    let services =
-        Services { ledger, upstream: &world.model, log: &world.log, cache: &world.cache, keys: NoKeys };
+    let services = Services {
+        ledger: InMemory::new(&world.settings, &world.clock),
+        buckets: NoBuckets,
+        upstream: &world.model,
+        cache: &world.cache,
+        keys: NoKeys,
+    };
     for number in 0..5 {
         let text = serde_json::json!({ "error_context": format!("ERROR: number {number}") }).to_string();
         let request = Request {
@@ -281,7 +307,9 @@ fn records_of_one_machine_never_share_a_key() {
         };
         run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), drop));
     }
-    let keys: Vec<String> = world.log.0.borrow().iter().map(|(key, _)| key.clone()).collect();
+    let settled = services.ledger.settled.borrow();
+    let keys: Vec<String> =
+        settled.iter().map(|one| format!("{}:{}", one.subject, one.record_at.rfc3339())).collect();
     assert_eq!(keys.len(), 5);
     assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
     assert_eq!(keys[0], "laptop:2026-11-23T00:59:59.000Z");

@@ -13,8 +13,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account as storage knows it: whatever was reserved when it was written counts as spent,
-    /// because nobody can tell any more what became of it.
+    /// The account as storage knows it: what is gone counts as spent, because nobody can tell any
+    /// more what became of it, unless a reservation that is still open says so (see
+    /// [`Account::reopen`]).
     #[must_use]
     pub const fn restored(day: Day, gone: NanoUsd) -> Self {
         Self { day, posted: gone, reserved: NanoUsd::ZERO }
@@ -55,6 +56,15 @@ impl Account {
     /// before it reserves against the first.
     pub fn reserve(&mut self, amount: NanoUsd) {
         self.reserved = self.reserved.saturating_add(amount);
+    }
+
+    /// Takes `amount` of `day` as set aside that was counted as spent.
+    pub fn reopen(&mut self, day: Day, amount: NanoUsd) {
+        if day == self.day {
+            let amount = amount.min(self.posted);
+            self.posted = self.posted.saturating_sub(amount);
+            self.reserved = self.reserved.saturating_add(amount);
+        }
     }
 
     /// Ends a reservation of `reserved` made on `day` with `charged` spent, never more than was

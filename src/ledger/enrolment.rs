@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::wire::{Enrolled, Enrolment, EnrolmentVerdict};
+use crate::ledger::wire::treasury::{Enrolled, Enrolment, EnrolmentVerdict};
 use crate::policy::day::Day;
 use crate::token::difficulty;
 use crate::units::UnixMillis;

@@ -15,6 +15,16 @@ const MOST: usize = 512;
 /// How far the clocks of two isolates may be apart: a nonce is remembered that much longer.
 const CLOCK_MARGIN: Duration = Duration::from_secs(60);
 
+/// How long a signed request is fresh after it was created (`token::signed`).
+const FRESH: Duration = Duration::from_secs(300);
+
+/// In dense traffic nonces are not written down one by one. Storage then says up to which moment
+/// nonces may have been admitted, this much ahead of the clock.
+const AHEAD: Duration = Duration::from_secs(5);
+
+/// Nonces that one write lists; more are covered by the horizon.
+pub const MOST_LISTED: usize = 512;
+
 /// The nonces of one machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -29,6 +39,26 @@ pub enum Verdict {
     Replayed,
     /// There is no room until this moment.
     Full(UnixMillis),
+    /// It may have been admitted before a crash that took the memory of it.
+    Unsure,
+}
+
+/// Until when a nonce is remembered.
+#[must_use]
+pub fn remembered_until(nonce: &Nonce) -> UnixMillis {
+    nonce.fresh_until.plus(CLOCK_MARGIN)
+}
+
+/// The horizon that covers the nonces of requests created by `AHEAD` from now.
+#[must_use]
+pub fn horizon_ahead(now: UnixMillis) -> UnixMillis {
+    now.plus(AHEAD).plus(FRESH).plus(CLOCK_MARGIN)
+}
+
+/// The horizon that covers every nonce that can be admitted up to now, of the fastest clock allowed.
+#[must_use]
+pub fn horizon_of_all(now: UnixMillis) -> UnixMillis {
+    now.plus(FRESH).plus(FRESH).plus(CLOCK_MARGIN)
 }
 
 impl Nonces {
@@ -38,12 +68,16 @@ impl Nonces {
         self.0.is_empty()
     }
 
-    /// Whether the nonce was admitted before; remembers nothing.
+    /// Whether the nonce was admitted before; remembers nothing. Nonces up to `horizon` may have
+    /// been admitted and forgotten.
     #[must_use]
-    pub fn check(&mut self, nonce: &Nonce, now: UnixMillis) -> Verdict {
+    pub fn check(&mut self, nonce: &Nonce, horizon: UnixMillis, now: UnixMillis) -> Verdict {
         self.0.retain(|(until, _)| *until >= now);
         if self.0.iter().any(|(_, hash)| *hash == nonce.hash) {
             return Verdict::Replayed;
+        }
+        if remembered_until(nonce) <= horizon {
+            return Verdict::Unsure;
         }
         match self.0.iter().map(|(until, _)| *until).min() {
             Some(first) if self.0.len() >= MOST => Verdict::Full(first),
@@ -53,13 +87,26 @@ impl Nonces {
 
     /// Remembers a nonce that [`Nonces::check`] found new.
     pub fn remember(&mut self, nonce: &Nonce) {
-        self.0.push((nonce.fresh_until.plus(CLOCK_MARGIN), nonce.hash));
+        self.0.push((remembered_until(nonce), nonce.hash));
+    }
+
+    /// Until when each is remembered.
+    pub fn moments(&self) -> impl Iterator<Item = UnixMillis> {
+        self.0.iter().map(|(until, _)| *until)
+    }
+
+    /// Those that are remembered longer than `cutoff`.
+    #[must_use]
+    pub fn after(&self, cutoff: UnixMillis) -> Self {
+        Self(self.0.iter().filter(|(until, _)| *until > cutoff).copied().collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NONE: UnixMillis = UnixMillis::from_millis(0);
 
     fn nonce(hash: u64, fresh_until: u64) -> Nonce {
         Nonce { hash, fresh_until: UnixMillis::from_seconds(fresh_until) }
@@ -69,12 +116,12 @@ mod tests {
     fn a_nonce_is_new_once_while_it_could_be_fresh() {
         let mut nonces = Nonces::default();
         let at = UnixMillis::from_seconds;
-        assert_eq!(nonces.check(&nonce(1, 400), at(100)), Verdict::New);
+        assert_eq!(nonces.check(&nonce(1, 400), NONE, at(100)), Verdict::New);
         nonces.remember(&nonce(1, 400));
-        assert_eq!(nonces.check(&nonce(1, 400), at(100)), Verdict::Replayed);
-        assert_eq!(nonces.check(&nonce(1, 460), at(460)), Verdict::Replayed);
-        assert_eq!(nonces.check(&nonce(2, 400), at(100)), Verdict::New);
-        assert_eq!(nonces.check(&nonce(1, 800), at(461)), Verdict::New);
+        assert_eq!(nonces.check(&nonce(1, 400), NONE, at(100)), Verdict::Replayed);
+        assert_eq!(nonces.check(&nonce(1, 460), NONE, at(460)), Verdict::Replayed);
+        assert_eq!(nonces.check(&nonce(2, 400), NONE, at(100)), Verdict::New);
+        assert_eq!(nonces.check(&nonce(1, 800), NONE, at(461)), Verdict::New);
         assert!(nonces.is_empty());
     }
 
@@ -83,15 +130,28 @@ mod tests {
         let mut nonces = Nonces::default();
         for hash in 0..MOST as u64 {
             let fresh = nonce(hash, 400 + hash);
-            assert_eq!(nonces.check(&fresh, UnixMillis::from_seconds(100)), Verdict::New);
+            assert_eq!(nonces.check(&fresh, NONE, UnixMillis::from_seconds(100)), Verdict::New);
             nonces.remember(&fresh);
         }
         let first_free = UnixMillis::from_seconds(460);
         assert_eq!(
-            nonces.check(&nonce(9_999, 400), UnixMillis::from_seconds(100)),
+            nonces.check(&nonce(9_999, 400), NONE, UnixMillis::from_seconds(100)),
             Verdict::Full(first_free)
         );
-        assert_eq!(nonces.check(&nonce(0, 400), UnixMillis::from_seconds(100)), Verdict::Replayed);
-        assert_eq!(nonces.check(&nonce(9_999, 900), UnixMillis::from_seconds(461)), Verdict::New);
+        assert_eq!(nonces.check(&nonce(0, 400), NONE, UnixMillis::from_seconds(100)), Verdict::Replayed);
+        assert_eq!(nonces.check(&nonce(9_999, 900), NONE, UnixMillis::from_seconds(461)), Verdict::New);
+    }
+
+    #[test]
+    fn what_a_crash_may_have_taken_is_not_admitted() {
+        let mut nonces = Nonces::default();
+        let now = UnixMillis::from_seconds(1_000);
+        let horizon = horizon_ahead(now);
+        assert_eq!(nonces.check(&nonce(1, 1_305), horizon, now), Verdict::Unsure);
+        assert_eq!(nonces.check(&nonce(1, 1_306), horizon, now), Verdict::New);
+        nonces.remember(&nonce(1, 1_200));
+        assert_eq!(nonces.check(&nonce(1, 1_200), horizon, now), Verdict::Replayed, "known for certain");
+        assert!(nonces.after(UnixMillis::from_seconds(1_260)).is_empty());
+        assert!(!nonces.after(UnixMillis::from_seconds(1_259)).is_empty());
     }
 }

@@ -9,16 +9,25 @@ use crate::ledger::machine::Machine;
 use crate::ledger::replay::Nonces;
 use crate::ledger::wire::{Revocation, Target};
 use crate::policy::day::Day;
-use crate::units::NanoUsd;
+use crate::units::{NanoUsd, UnixMillis};
 
-/// The key of the service's account.
-pub const SERVICE: &str = "service";
+/// The key of a shard's main row (`shard::snapshot`).
+pub const SHARD: &str = "shard";
+
+/// The key of the treasury's main row (`treasury`).
+pub const TREASURY: &str = "treasury";
 
 /// The key of what is remembered of enrolments.
 pub const ENROLMENTS: &str = "enrolments";
 
 /// What the keys of revocations begin with.
 pub const REVOKED: &str = "revoked/";
+
+/// What the keys of log records beyond the main row begin with.
+pub const LOG: &str = "log/";
+
+/// What the keys of machines beyond the main row begin with.
+pub const MACHINE: &str = "machine/";
 
 /// The key of a revocation.
 #[must_use]
@@ -30,16 +39,16 @@ pub fn revocation_key(target: &Target) -> String {
     }
 }
 
-/// The key of a plan's account.
+/// The key of a row of log records.
 #[must_use]
-pub fn plan_key(plan: &str) -> String {
-    format!("plan/{plan}")
+pub fn log_key(slot: u64) -> String {
+    format!("{LOG}{slot}")
 }
 
 /// The key of a machine.
 #[must_use]
 pub fn machine_key(subject: &str) -> String {
-    format!("machine/{subject}")
+    format!("{MACHINE}{subject}")
 }
 
 /// One row to write.
@@ -56,20 +65,14 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
+/// A machine as it is stored, in a row of its own or in the shard's.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredAccount {
+pub struct StoredMachine {
     v: u32,
+    /// The spending day of `gone`.
     day: Day,
-    /// Nano-dollars posted or reserved.
-    gone: NanoUsd,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredMachine {
-    v: u32,
-    day: Day,
+    /// Nano-dollars spent, set aside or written down ahead.
     gone: NanoUsd,
     /// Nanoseconds since the epoch.
     tat: u64,
@@ -83,24 +86,40 @@ struct StoredMachine {
 
 const VERSION: u32 = 1;
 
-/// The row of an account.
-pub fn account_row(key: String, account: &Account) -> Result<Row, Unreadable> {
-    let stored = StoredAccount { v: VERSION, day: account.day(), gone: account.used() };
-    row(key, &stored)
+impl StoredMachine {
+    /// The stored form, with what is to count as gone and the nonces to list.
+    #[must_use]
+    pub const fn of(machine: &Machine, gone: NanoUsd, nonces: Nonces) -> Self {
+        Self {
+            v: VERSION,
+            day: machine.account.day(),
+            gone,
+            tat: machine.tat,
+            seen: machine.seen,
+            record: machine.last_record,
+            nonces,
+        }
+    }
+
+    /// The machine as storage knows it, with nothing in flight.
+    #[must_use]
+    pub fn restored(self) -> Machine {
+        Machine {
+            tat: self.tat,
+            account: Account::restored(self.day, self.gone),
+            seen: self.seen,
+            last_record: self.record,
+            nonces: self.nonces,
+            stored: (self.day, self.gone),
+            ..Machine::default()
+        }
+    }
 }
 
-/// The row of a machine.
+/// The row of a machine that leaves memory.
 pub fn machine_row(subject: &str, machine: &Machine) -> Result<Row, Unreadable> {
-    let stored = StoredMachine {
-        v: VERSION,
-        day: machine.account.day(),
-        gone: machine.account.used(),
-        tat: machine.tat,
-        seen: machine.seen,
-        record: machine.last_record,
-        nonces: machine.nonces.clone(),
-    };
-    row(machine_key(subject), &stored)
+    let nonces = machine.nonces.after(UnixMillis::default());
+    row(machine_key(subject), &StoredMachine::of(machine, machine.account.used(), nonces))
 }
 
 /// The row of a revocation.
@@ -113,7 +132,8 @@ pub fn enrolments_row(enrolments: &Enrolments) -> Result<Row, Unreadable> {
     row(ENROLMENTS.to_owned(), enrolments)
 }
 
-fn row<T: Serialize>(key: String, stored: &T) -> Result<Row, Unreadable> {
+/// The row of anything.
+pub fn row<T: Serialize>(key: String, stored: &T) -> Result<Row, Unreadable> {
     Ok(Row { key, value: Some(serde_json::to_string(stored).map_err(|_| Unreadable)?) })
 }
 
@@ -128,29 +148,10 @@ pub fn read_enrolments(value: &str) -> Result<Enrolments, Unreadable> {
     if enrolments.is_readable() { Ok(enrolments) } else { Err(Unreadable) }
 }
 
-/// Reads an account back.
-pub fn read_account(value: &str) -> Result<Account, Unreadable> {
-    let stored: StoredAccount = serde_json::from_str(value).map_err(|_| Unreadable)?;
-    if stored.v != VERSION {
-        return Err(Unreadable);
-    }
-    Ok(Account::restored(stored.day, stored.gone))
-}
-
 /// Reads a machine back.
 pub fn read_machine(value: &str) -> Result<Machine, Unreadable> {
     let stored: StoredMachine = serde_json::from_str(value).map_err(|_| Unreadable)?;
-    if stored.v != VERSION {
-        return Err(Unreadable);
-    }
-    Ok(Machine {
-        tat: stored.tat,
-        account: Account::restored(stored.day, stored.gone),
-        in_flight: 0,
-        seen: stored.seen,
-        last_record: stored.record,
-        nonces: stored.nonces,
-    })
+    if stored.v == VERSION { Ok(stored.restored()) } else { Err(Unreadable) }
 }
 
 #[cfg(test)]
@@ -174,9 +175,6 @@ mod tests {
             row.value.unwrap(),
             r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"seen":1795401599000,"record":1795401599123}"#
         );
-        let row = account_row(plan_key("trusted"), &machine.account).unwrap();
-        assert_eq!(row.key, "plan/trusted");
-        assert_eq!(row.value.unwrap(), r#"{"v":1,"day":20780,"gone":42}"#);
         let row = revocation_row(&Revocation {
             target: Target::IssuedBefore(UnixMillis::from_millis(7)),
             at: UnixMillis::from_millis(8),
@@ -203,11 +201,12 @@ mod tests {
         for value in [
             "",
             "{}",
-            r#"{"v":2,"day":1,"gone":0}"#,
-            r#"{"v":1,"day":1,"gone":-1}"#,
-            r#"{"v":1,"day":1,"gone":0,"x":1}"#,
+            r#"{"v":2,"day":1,"gone":0,"tat":1,"seen":1,"record":1}"#,
+            r#"{"v":1,"day":1,"gone":-1,"tat":1,"seen":1,"record":1}"#,
+            r#"{"v":1,"day":1,"gone":0,"tat":1,"seen":1,"record":1,"x":1}"#,
+            r#"{"v":1,"day":1,"gone":0}"#,
         ] {
-            assert_eq!(read_account(value), Err(Unreadable), "{value}");
+            assert!(read_machine(value).is_err(), "{value}");
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Limits {
     pub day: DayStart,
     /// `ENROLLMENT_DIFFICULTY`, in leading zero bits.
     pub enrolment_difficulty: u8,
+    /// `SHARDS`: ledger objects that machines are spread over. It takes effect when a day begins.
+    pub shards: u32,
 }
 
 impl Limits {

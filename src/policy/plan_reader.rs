@@ -7,6 +7,9 @@ use crate::policy::names::plan_part;
 use crate::policy::plans::{PLANS, Plan, Plans, STANDARD};
 use crate::policy::reader::Reader;
 
+/// More would not fit the free plan: a revocation is told to each within one request.
+const MOST_SHARDS: u64 = 48;
+
 const RATE_FORM: &str = "must be N/second, N/minute, N/hour or N/day";
 
 impl Reader<'_> {
@@ -55,11 +58,13 @@ impl Reader<'_> {
             DayStart::parse,
         );
         let difficulty = self.whole("ENROLLMENT_DIFFICULTY", "18", 8, 32);
+        let shards = self.whole("SHARDS", "1", 1, MOST_SHARDS);
         whole.then_some(Limits {
             plans,
             service_daily: service_daily?,
             day: day?,
             enrolment_difficulty: u8::try_from(difficulty?).ok()?,
+            shards: u32::try_from(shards?).ok()?,
         })
     }
 

@@ -171,12 +171,13 @@ impl Reader<'_> {
         let enrolment =
             self.choice("ENROLLMENT", "proof_of_work", &[("proof_of_work", true), ("off", false)]);
         let provider = self.provider();
-        self.reserved_settings();
+        let buckets_in_kv = self.choice("LIMIT_STORE", "durable_object", &[("durable_object", false), ("kv", true)]);
         Some(Settings {
             api_base: api_base?,
             api_key: api_key?,
             model: model?,
             limits: limits?,
+            buckets_in_kv: buckets_in_kv?,
             anonymous: anonymous?,
             enrolment: enrolment?,
             provider: provider?,
@@ -228,16 +229,6 @@ impl Reader<'_> {
         let issuer = self.parsed("JWT_ISSUER", "-", name_form, |text| visible_name(text, 512));
         let audience = self.parsed("JWT_AUDIENCE", "-", name_form, |text| visible_name(text, 512));
         Some(Some(Provider { jwks_url: jwks_url?.as_str().to_owned(), issuer: issuer?, audience: audience? }))
-    }
-
-    /// Settings whose defaults are in force and whose other values this version cannot honour yet.
-    /// They are refused, not ignored.
-    fn reserved_settings(&mut self) {
-        let later = "this version supports only";
-        self.parsed("LIMIT_STORE", "durable_object", &format!("{later} durable_object"), |text| {
-            (text == "durable_object").then_some(())
-        });
-        self.parsed("SHARDS", "1", &format!("{later} 1"), |text| (text == "1").then_some(()));
     }
 }
 

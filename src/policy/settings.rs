@@ -94,6 +94,8 @@ pub struct Settings {
     pub model: &'static ModelPrice,
     /// `MACHINE_*`, `PLAN_*`, `DAILY_USD`, `DAY_STARTS_AT`.
     pub limits: Limits,
+    /// `LIMIT_STORE`: whether the buckets are in KV.
+    pub buckets_in_kv: bool,
     /// `ANONYMOUS`: whether clients without a credential are let in on their own plan.
     pub anonymous: bool,
     /// `ENROLLMENT`: whether machines may enrol themselves.

@@ -1,11 +1,11 @@
 //! The only code that names the Workers runtime: it turns its requests, objects and stores into the
 //! plain types of the rest, and back.
 
+mod buckets;
 mod cache;
 mod enrolments;
 mod http;
 mod keys;
-mod kv;
 mod ledger;
 mod settings;
 mod upstream;
@@ -53,8 +53,10 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
                 // keys, which others wait for.
                 let own_id = id.clone();
                 apart(&context, &id, |reply| async move {
-                    let ledger = ledger::Client::new(env);
-                    let standing = gateway::me(&head, &own_id, &settings, &ledger, &keys::Keys, now()).await;
+                    let buckets = buckets_of(&env, &settings);
+                    let ledger = ledger_of(env, &settings);
+                    let standing =
+                        gateway::me(&head, &own_id, &settings, &ledger, &buckets, &keys::Keys, now()).await;
                     drop(reply.send(standing));
                 })
                 .await
@@ -66,7 +68,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
             }
             Ok((settings, Route::Enroll)) => {
                 let request = request_of(&id, head, request);
-                let ledger = ledger::Client::new(env);
+                let ledger = ledger_of(env, &settings);
                 let (reply, recent) =
                     gateway::enroll(request, &settings, &ledger, http::random(), now()).await;
                 enrolments::heard(recent, now());
@@ -74,7 +76,12 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
             }
             Ok((settings, Route::Revocations)) => {
                 let request = request_of(&id, head, request);
-                gateway::revocations(request, &settings, &ledger::Client::new(env), now()).await
+                let ledger = ledger_of(env, &settings);
+                gateway::revocations(request, &settings, &ledger, now()).await
+            }
+            Ok((settings, Route::LedgerState)) => {
+                let ledger = ledger_of(env, &settings);
+                gateway::ledger_state(&head, &id, &settings, &ledger, now()).await
             }
             Ok((settings, Route::Analyze(interface))) => {
                 analyze(interface, id, head, request, settings, env, &context).await
@@ -82,6 +89,14 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
         },
     };
     http::respond(cors::expose(reply, allowed.as_deref()), bodyless)
+}
+
+fn ledger_of(env: Env, settings: &Settings) -> ledger::client::Client {
+    ledger::client::Client::new(env, settings.limits.shards)
+}
+
+fn buckets_of(env: &Env, settings: &Settings) -> buckets::Store {
+    buckets::Store(settings.buckets_in_kv.then(|| env.clone()))
 }
 
 /// The settings, if they and the bindings are in order; what is wrong goes to the console.
@@ -117,9 +132,9 @@ async fn analyze(
         gateway::Request { id: id.clone(), random: http::request_id(), head, body: http::Body(request) };
     apart(context, &id, |sender| async move {
         let services = Services {
-            ledger: ledger::Client::new(env.clone()),
+            buckets: buckets_of(&env, &settings),
+            ledger: ledger_of(env, &settings),
             upstream: upstream::Client::new(&settings),
-            log: kv::Log::new(env),
             cache: cache::Answers,
             keys: keys::Keys,
         };
@@ -153,11 +168,8 @@ fn tell(report: &Report) {
             if let Some(error) = upstream_error {
                 console_error!("upstream: {error:?}");
             }
-            if recorded.settlement.is_some() {
-                console_error!("settlement lost: the reservation is charged in full when it expires");
-            }
-            if recorded.log.is_some() {
-                console_error!("log record lost: LOGS_KV refused it");
+            if recorded.is_err() {
+                console_error!("a settlement may be lost: its reservation is charged in full when it expires");
             }
         }
     }

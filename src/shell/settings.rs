@@ -26,7 +26,11 @@ pub fn read(env: &Env) -> Result<Rc<Settings>, Faults> {
 /// What is wrong with settings and bindings together.
 pub fn faults(env: &Env, settings: &Result<Rc<Settings>, Faults>) -> Vec<Fault> {
     let mut faults = settings.as_ref().err().map_or_else(Vec::new, |faults| faults.to_vec());
-    for (name, what) in [("LEDGER", "Durable Object namespace"), ("LOGS_KV", "KV namespace")] {
+    let mut bindings = vec![("LEDGER", "Durable Object namespace"), ("LOGS_KV", "KV namespace")];
+    if settings.as_ref().is_ok_and(|settings| settings.buckets_in_kv) {
+        bindings.push(("LIMITS_KV", "KV namespace"));
+    }
+    for (name, what) in bindings {
         if !js_sys::Reflect::get(env, &JsValue::from(name)).is_ok_and(|binding| binding.is_object()) {
             faults.push(Fault { name: name.to_owned(), problem: format!("is missing: bind a {what} to it") });
         }

@@ -52,6 +52,8 @@ pub enum Route {
     Enroll,
     /// `/admin/revocations`.
     Revocations,
+    /// `GET /admin/ledger`.
+    LedgerState,
     /// `GET /v1/me`.
     Me,
     /// `GET /healthz`.
@@ -102,6 +104,7 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
         "/v1/enroll/challenge" => (Route::Challenge, "POST"),
         "/v1/enroll" => (Route::Enroll, "POST"),
         "/admin/revocations" => (Route::Revocations, "GET, HEAD, POST, DELETE"),
+        "/admin/ledger" => (Route::LedgerState, "GET, HEAD"),
         "/v1/me" => (Route::Me, "GET, HEAD"),
         "/healthz" => (Route::Health, "GET, HEAD"),
         "/readyz" => (Route::Ready, "GET, HEAD"),

@@ -1,11 +1,14 @@
 //! Admit: may this caller go on now, and may it spend? One round trip to one ledger object, which
 //! decides on everything at once and sets the worst cost aside.
 
+use std::time::Duration;
+
 use crate::analysis::prompt;
-use crate::ledger::wire::{Admission, Budget, Command, Outcome, Standing};
+use crate::ledger::kv_bucket::Taken;
+use crate::ledger::wire::{Admission, Budget, Command, Outcome, Refusal, Standing};
 use crate::policy::settings::Settings;
 use crate::reject::Reject;
-use crate::seams::Ledger;
+use crate::seams::{Buckets, Ledger};
 use crate::stages::accept::Submitted;
 use crate::token::Denied;
 use crate::units::{NanoUsd, UnixMillis};
@@ -44,26 +47,46 @@ pub struct Ticket {
     pub context_bytes: usize,
     /// The time of the log record.
     pub record_at: UnixMillis,
+    /// The ledger's shard that admitted the request, and its incarnation.
+    pub shard: (u32, u64),
+    /// What to write of a bucket outside the ledger: its theoretical arrival time and life.
+    pub bucket: Option<(u64, Duration)>,
     /// How the machine stands.
     pub standing: Standing,
 }
 
-/// Asks the ledger.
+/// Asks the ledger; before it the bucket, where that is kept elsewhere.
 ///
 /// # Errors
 /// [`Reject::RateLimited`], [`Reject::Forbidden`] for a plan that is not configured, and
 /// [`Reject::LedgerUnavailable`].
-pub async fn admit<L: Ledger>(
+pub async fn admit<L: Ledger, B: Buckets>(
     submitted: Submitted,
     request_id: &str,
     settings: &Settings,
     ledger: &L,
+    buckets: &B,
     now: UnixMillis,
 ) -> Result<Admitted, Reject> {
     let context_bytes = context_bound(&submitted, settings);
     let worst = worst_cost(settings, context_bytes, now);
     let subject = submitted.verified.subject().to_string();
     let upstream_ms = u64::try_from(settings.upstream_timeout.as_millis()).unwrap_or(u64::MAX);
+    let plan = settings.limits.plan(submitted.verified.plan());
+    let taken = match plan {
+        Some(plan) => buckets.take(&subject, plan.quota, now).await,
+        None => None,
+    };
+    let (level, bucket) = match taken {
+        None => (None, None),
+        Some(Taken::Yes { level, write }) => (Some(level), write),
+        Some(Taken::No { wait, level }) => {
+            // The ledger is not asked, so the rest of the standing is as for a machine never seen.
+            let standing = Standing::unseen(submitted.verified.plan(), &settings.limits, level, now);
+            let refused = standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
+            return Err(refused.unwrap_or(Reject::LedgerUnavailable));
+        }
+    };
     let admission = Admission {
         id: request_id.to_owned(),
         subject: subject.clone(),
@@ -71,12 +94,15 @@ pub async fn admit<L: Ledger>(
         credential: submitted.verified.shown().clone(),
         worst,
         lifetime_ms: upstream_ms.saturating_add(SETTLING_MS),
+        level,
     };
-    let outcome = ledger.send(&subject, &Command::Admit(admission)).await;
+    let outcome = ledger.send(&subject, Command::Admit(admission)).await;
     match outcome.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Admitted { budget, record_at, standing } => {
+        Outcome::Admitted { budget, record_at, shard, epoch, standing } => {
             let request_id = request_id.to_owned();
-            let ticket = Ticket { request_id, budget, worst, context_bytes, record_at, standing };
+            let shard = (shard, epoch);
+            let ticket =
+                Ticket { request_id, budget, worst, context_bytes, record_at, shard, bucket, standing };
             Ok(Admitted { submitted, ticket })
         }
         Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use std::time::Duration;
 
-use crate::ledger::wire::{Command, Enrolment, EnrolmentVerdict, Outcome};
+use crate::ledger::wire::treasury::{Answer, Enrolment, EnrolmentVerdict, Errand};
 use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::seams::Ledger;
@@ -21,9 +21,6 @@ use crate::units::UnixMillis;
 
 /// Most bytes of an enrolment's body.
 pub const MOST_BODY_BYTES: usize = 4_096;
-
-/// The ledger object that knows all enrolments: one, whatever the number of shards.
-pub const LEDGER_NAME: &str = "enrolments";
 
 const OFF: Reject = Reject::Forbidden("Machines cannot enrol here. Ask the operator for a token.");
 const FAILED: Reject = Reject::Forbidden("The challenge was not met. Ask for a new one.");
@@ -91,8 +88,8 @@ pub async fn redeem<L: Ledger>(
         Err(reject) => return (Err(reject), None),
     };
     // 2.
-    let enrolled = match ledger.send(LEDGER_NAME, &Command::Enrol(asked)).await {
-        Ok(Outcome::Enrolled(enrolled)) => enrolled,
+    let enrolled = match ledger.treasury(Errand::Enrol(asked)).await {
+        Ok(Answer::Enrolled(enrolled)) => enrolled,
         _ => return (Err(Reject::LedgerUnavailable), None),
     };
     let result = match enrolled.verdict {

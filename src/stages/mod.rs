@@ -9,5 +9,6 @@ pub mod ask;
 pub mod authenticate;
 pub mod body;
 pub mod enrol;
+pub mod oversee;
 pub mod record;
 pub mod revoke;

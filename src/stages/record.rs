@@ -1,15 +1,13 @@
-//! Record: settle what the request cost and write it down. Runs whether or not the client is still
-//! there.
-
-use std::time::Duration;
+//! Record: settle what the request cost, and hand its log record over with it. Runs whether or not
+//! the client is still there.
 
 use serde::Serialize;
 
 use crate::analysis::completion::Usage;
 use crate::analysis::redact;
-use crate::ledger::wire::{Command, Settlement};
+use crate::ledger::wire::Settlement;
 use crate::policy::settings::Settings;
-use crate::seams::{Ledger, LedgerUnavailable, LogStore, LogUnavailable};
+use crate::seams::{Ledger, LedgerUnavailable};
 use crate::stages::admit::Admitted;
 use crate::stages::answer::{Answered, Ending, Source};
 use crate::units::UnixMillis;
@@ -33,37 +31,24 @@ struct LogRecord<'a> {
     error_context: Option<&'a str>,
 }
 
-/// What of the record could not be done. The client has its answer; this is for the console.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// The settlement did not arrive: the reservation is charged in full when it expires.
-    pub settlement: Option<LedgerUnavailable>,
-    /// The log record is lost.
-    pub log: Option<LogUnavailable>,
-}
-
 /// Settles and logs one request that began at `started`.
-pub async fn record<L: Ledger, S: LogStore>(
+///
+/// # Errors
+/// The settlement may not have arrived: then the reservation is charged in full when it expires.
+pub async fn record<L: Ledger>(
     admitted: &Admitted,
     answered: &Answered,
     settings: &Settings,
     ledger: &L,
-    log: &S,
     started: UnixMillis,
     now: UnixMillis,
-) -> Recorded {
+) -> Result<(), LedgerUnavailable> {
     let ticket = &admitted.ticket;
     let verified = &admitted.submitted.verified;
     let subject = verified.subject().to_string();
-    let settlement =
-        Settlement { id: ticket.request_id.clone(), subject: subject.clone(), charge: answered.charge };
-    let settlement = ledger.send(&subject, &Command::Settle(settlement)).await.err();
-
-    let timestamp = ticket.record_at.rfc3339();
-    let key = format!("{subject}:{timestamp}");
     let reported = admitted.submitted.submission.machine_id.as_deref();
     let record = LogRecord {
-        timestamp,
+        timestamp: ticket.record_at.rfc3339(),
         machine_id: &subject,
         // The client may have put anything there, a secret too.
         reported_machine_id: reported.map(|id| redact::redact(id).as_str().to_owned()),
@@ -78,10 +63,16 @@ pub async fn record<L: Ledger, S: LogStore>(
         duration_ms: u64::try_from(now.since(started).as_millis()).unwrap_or(u64::MAX),
         error_context: settings.log_error_context.then(|| answered.context.as_str()),
     };
-    let lifetime = Duration::from_secs(settings.log_retention_days.saturating_mul(86_400));
-    let log = match serde_json::to_string(&record) {
-        Ok(text) => log.put(&key, text, lifetime).await.err(),
-        Err(_) => Some(LogUnavailable),
+    let record = serde_json::to_string(&record).ok();
+    let (shard, epoch) = ticket.shard;
+    let settlement = Settlement {
+        id: ticket.request_id.clone(),
+        charge: answered.charge,
+        shard,
+        epoch,
+        record_at: ticket.record_at,
+        record,
+        subject,
     };
-    Recorded { settlement, log }
+    ledger.settle(settlement).await
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::ledger::wire::treasury::{self, Errand};
 use crate::ledger::wire::{Command, Outcome, Revocation, Target};
 use crate::reject::Reject;
 use crate::seams::Ledger;
@@ -61,23 +62,45 @@ pub async fn revoke<L: Ledger>(
     ledger: &L,
     now: UnixMillis,
 ) -> Result<Answer, Reject> {
-    let command = match method {
+    let (errand, change): (_, Option<Change>) = match method {
         "POST" => {
             let (target, reason) = read(body)?;
-            let reason = reason.ok_or(FORM)?;
-            Command::Revoke(Revocation { target, at: now, by, reason })
+            let revocation = Revocation { target, at: now, by, reason: reason.ok_or(FORM)? };
+            let change = revocation.clone();
+            let tell = move |revision| Command::Revoke { revocation: change.clone(), revision };
+            (Errand::Revoke(revocation), Some(Box::new(tell)))
         }
-        "DELETE" => Command::Restore(read(body)?.0),
-        _ => Command::Revocations,
+        "DELETE" => {
+            let target = read(body)?.0;
+            let change = target.clone();
+            let tell = move |revision| Command::Restore { target: change.clone(), revision };
+            (Errand::Restore { target }, Some(Box::new(tell)))
+        }
+        _ => (Errand::Revocations, None),
     };
-    match ledger.send("revocations", &command).await.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Changed { changed } => Ok(Answer::Changed { changed }),
-        Outcome::Revocations { revocations } => {
+    let answer = ledger.treasury(errand).await.map_err(|_| Reject::LedgerUnavailable)?;
+    match (answer, change) {
+        (treasury::Answer::Changed { changed, revision, shards }, Some(change)) => {
+            // Only when each shard has heard of it is it answered: then nothing more is admitted.
+            // One that does not answer now learns of it from the treasury, at the latest when its
+            // next day begins; the operator is told to try again.
+            for shard in shards {
+                match ledger.tell(shard, change(revision)).await {
+                    Ok(Outcome::Changed) => {}
+                    _ => return Err(Reject::LedgerUnavailable),
+                }
+            }
+            Ok(Answer::Changed { changed })
+        }
+        (treasury::Answer::Revocations { revocations }, _) => {
             Ok(Answer::List { revocations: revocations.into_iter().map(Shown::of).collect() })
         }
         _ => Err(Reject::LedgerUnavailable),
     }
 }
+
+/// What the shards are told of a change, by its number.
+type Change = Box<dyn Fn(u64) -> Command>;
 
 impl Shown {
     fn of(revocation: Revocation) -> Self {

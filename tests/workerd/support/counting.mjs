@@ -1,6 +1,6 @@
 // Stands before the built Worker and counts what it asks of the platform: each binding that costs
 // something is replaced by one that counts and passes on. GET /counted tells, and starts again from 0.
-import Gateway, { Ledger as Built } from "./index.js";
+import Gateway, { Ledger as Built, LedgerCore } from "./index.js";
 
 let counted = {};
 const count = (what) => {
@@ -27,13 +27,21 @@ const calls = (target, prefix) =>
       : member,
   );
 
+// A stub's methods are made up as they are asked for, so they are called where they stand.
+const called = (stub) => ({
+  exchange: (message) => {
+    count("ledger.exchange");
+    return stub.exchange(message);
+  },
+});
+
 const wrapped = (env) =>
   seen(env, (name, binding) => {
     if (name === "LOGS_KV") return calls(binding, "kv");
     if (name !== "LEDGER") return binding;
     return seen(binding, (method, member) =>
       method === "get" || method === "getByName"
-        ? (...args) => calls(member(...args), "ledger")
+        ? (...args) => called(member(...args))
         : member,
     );
   });
@@ -51,7 +59,8 @@ export class Ledger extends Built {
     count("object");
     const sql = calls(state.storage.sql, "sql");
     const storage = calls(seen(state.storage, (name, own) => (name === "sql" ? sql : own)), "storage");
-    super(seen(state, (name, own) => (name === "storage" ? storage : own)), wrapped(env));
+    const counted = seen(state, (name, own) => (name === "storage" ? storage : own));
+    super(state, env, new LedgerCore(counted, wrapped(env)));
   }
 }
 

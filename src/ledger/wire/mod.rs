@@ -1,18 +1,51 @@
-//! The messages between the Worker and a ledger object: one command, one outcome, as JSON.
+//! The messages between the Worker and the ledger's objects, and among these, as JSON.
+
+pub mod state;
+pub mod treasury;
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::ledger::bucket::Level;
+use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
 
-/// What the ledger is asked.
+/// One call of a ledger object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// To a shard, which answers with an [`Outcome`].
+    Shard(Message),
+    /// To the treasury, which answers with a [`treasury::Answer`].
+    Treasury(treasury::Errand),
+}
+
+/// What goes to a shard: ended requests, and at most one question.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// The shard that is meant, from 0.
+    pub to: u32,
+    /// The number of shards by which it was chosen.
+    pub of: u32,
+    /// Requests that are over. They are carried out first, so that they can ride with the next
+    /// question.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub settled: Vec<Settlement>,
+    /// The question. Without one the answer is [`Outcome::Settled`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<Command>,
+}
+
+/// What a shard is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// May this request go on, and may it spend up to `worst`?
     Admit(Admission),
-    /// The request is over.
-    Settle(Settlement),
     /// How does the machine stand? Changes nothing but the memory of nonces.
     Look {
         /// The authenticated subject.
@@ -21,15 +54,26 @@ pub enum Command {
         plan: String,
         /// What it proved itself with.
         credential: Credential,
+        /// The bucket's level, where it is kept elsewhere.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        level: Option<Level>,
     },
-    /// A machine that met its challenge wants credentials.
-    Enrol(Enrolment),
-    /// An operator takes credentials out of use.
-    Revoke(Revocation),
-    /// An operator takes a revocation back.
-    Restore(Target),
-    /// Every revocation in force.
-    Revocations,
+    /// The treasury has taken credentials out of use, as its `revision`th change.
+    Revoke {
+        /// Which, and why.
+        revocation: Revocation,
+        /// The number of the change.
+        revision: u64,
+    },
+    /// The treasury has taken a revocation back.
+    Restore {
+        /// Which.
+        target: Target,
+        /// The number of the change.
+        revision: u64,
+    },
+    /// How does the shard itself stand?
+    State,
 }
 
 /// What the ledger has to know of a verified credential.
@@ -55,20 +99,6 @@ pub struct Nonce {
     pub hash: u64,
     /// The last moment at which the request is fresh.
     pub fresh_until: UnixMillis,
-}
-
-/// A challenge that was met.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Enrolment {
-    /// The challenge's id, to be used once.
-    pub challenge: String,
-    /// The client's network.
-    pub network: String,
-    /// The work that was done, in bits.
-    pub difficulty: u8,
-    /// Until when the challenge could be used.
-    pub expires_at: UnixMillis,
 }
 
 /// Credentials out of use.
@@ -113,6 +143,9 @@ pub struct Admission {
     pub worst: NanoUsd,
     /// Milliseconds after which a reservation that was not settled is charged in full.
     pub lifetime_ms: u64,
+    /// The bucket's level, where it is kept elsewhere and has let the request pass.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub level: Option<Level>,
 }
 
 /// The end of a request.
@@ -125,6 +158,15 @@ pub struct Settlement {
     pub subject: String,
     /// What to charge.
     pub charge: Charge,
+    /// The shard that admitted the request, and its incarnation.
+    pub shard: u32,
+    /// See there.
+    pub epoch: u64,
+    /// The time of the log record.
+    pub record_at: UnixMillis,
+    /// The log record: one line of JSON.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub record: Option<String>,
 }
 
 /// What a request turned out to cost.
@@ -141,7 +183,7 @@ pub enum Charge {
 
 /// What the ledger answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// The request goes on.
     Admitted {
@@ -149,6 +191,10 @@ pub enum Outcome {
         budget: Budget,
         /// The time of its log record, unique for the machine.
         record_at: UnixMillis,
+        /// The shard and its incarnation, to be given back with the settlement.
+        shard: u32,
+        /// See there.
+        epoch: u64,
         /// How the machine stands now.
         standing: Standing,
     },
@@ -165,46 +211,44 @@ pub enum Outcome {
     Revoked,
     /// The nonce was admitted before.
     Replayed,
-    /// What became of an enrolment.
-    Enrolled(Enrolled),
-    /// The revocation is in force, or taken back.
-    Changed {
-        /// `false` when it was so already.
-        changed: bool,
-    },
-    /// The answer to [`Command::Revocations`].
-    Revocations {
-        /// All in force, in the order of their targets.
-        revocations: Vec<Revocation>,
-    },
+    /// The subject belongs to another shard: the number of shards today, and the salt by which a
+    /// subject's shard is found.
+    Moved(Route),
+    /// The treasury, which had to be asked, did not answer.
+    Unavailable,
+    /// The change is made, or was already.
+    Changed,
+    /// The answer to [`Command::State`].
+    State(Box<state::ShardState>),
     /// The settlement is posted, or was already.
     Settled,
     /// The answer to [`Command::Look`].
     Standing(Standing),
 }
 
-/// What became of an enrolment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How subjects are spread over shards for a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Enrolled {
-    /// Whether it counts.
-    pub verdict: EnrolmentVerdict,
-    /// Enrolments of the last hour, for the difficulty of the next challenges.
-    pub recent: u32,
+pub struct Route {
+    /// The number of shards, fixed for a spending day.
+    pub shards: u32,
+    /// Random, made once, and known to nobody outside: without it nobody can aim at a shard.
+    pub salt: u64,
 }
 
-/// Whether a machine gets credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnrolmentVerdict {
-    /// It does.
-    Accepted,
-    /// The challenge was used before.
-    Used,
-    /// So many enrolled lately that this much work is too little: seconds to wait with a new one.
-    TooEasy,
-    /// Too many from the network or in all today: seconds until the day ends.
-    TooMany(u64),
+impl Route {
+    /// The shard of a subject: the first eight bytes of SHA-256 over salt and subject, modulo the
+    /// number of shards.
+    #[must_use]
+    pub fn shard_of(self, subject: &str) -> u32 {
+        if self.shards <= 1 {
+            return 0;
+        }
+        let digest = Sha256::new_with_prefix(self.salt.to_be_bytes()).chain_update(subject).finalize();
+        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let shard = number.checked_rem(u64::from(self.shards)).unwrap_or(0);
+        u32::try_from(shard).unwrap_or(0)
+    }
 }
 
 /// Money for one request.
@@ -279,90 +323,25 @@ pub struct Standing {
     pub resets_at: UnixMillis,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wire_forms_do_not_change_unnoticed() {
-        let admit = Command::Admit(Admission {
-            id: "r1".to_owned(),
-            subject: "laptop".to_owned(),
-            plan: "standard".to_owned(),
-            credential: Credential {
-                issued_at: UnixMillis::from_millis(5),
-                jti: Some("t1".to_owned()),
-                nonce: Some(Nonce { hash: u64::MAX, fresh_until: UnixMillis::from_millis(9) }),
-            },
-            worst: NanoUsd::from_nanos(7),
-            lifetime_ms: 30_000,
-        });
-        let settle = Command::Settle(Settlement {
-            id: "r1".to_owned(),
-            subject: "laptop".to_owned(),
-            charge: Charge::Actual(NanoUsd::from_nanos(3)),
-        });
-        for (command, text) in [
-            (
-                admit,
-                r#"{"do":"admit","id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}"#,
-            ),
-            (settle, r#"{"do":"settle","id":"r1","subject":"laptop","charge":{"actual":3}}"#),
-        ] {
-            assert_eq!(serde_json::to_string(&command).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);
-        }
-        assert_eq!(serde_json::to_string(&Outcome::Settled).unwrap(), r#"{"is":"settled"}"#);
-    }
-
-    /// Each has a form at all, which the types alone do not promise, and is read back as it was.
-    #[test]
-    fn the_wire_forms_of_revocation_and_enrolment_do_not_change_unnoticed() {
-        let at = UnixMillis::from_millis(5);
-        let revocation = Revocation {
-            target: Target::Machine("m".to_owned()),
-            at,
-            by: "boss".to_owned(),
-            reason: "lost".to_owned(),
-        };
-        let enrolment = Enrolment {
-            challenge: "c".to_owned(),
-            network: "192.0.2.7".to_owned(),
-            difficulty: 18,
-            expires_at: at,
-        };
-        for (command, text) in [
-            (
-                Command::Revoke(revocation.clone()),
-                r#"{"do":"revoke","target":{"machine":"m"},"at":5,"by":"boss","reason":"lost"}"#,
-            ),
-            (Command::Restore(Target::Machine("m".to_owned())), r#"{"do":"restore","machine":"m"}"#),
-            (Command::Restore(Target::IssuedBefore(at)), r#"{"do":"restore","issued_before":5}"#),
-            (Command::Revocations, r#"{"do":"revocations"}"#),
-            (
-                Command::Enrol(enrolment),
-                r#"{"do":"enrol","challenge":"c","network":"192.0.2.7","difficulty":18,"expires_at":5}"#,
-            ),
-        ] {
-            assert_eq!(serde_json::to_string(&command).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Command>(text).unwrap(), command);
-        }
-        for (outcome, text) in [
-            (Outcome::Changed { changed: true }, r#"{"is":"changed","changed":true}"#),
-            (
-                Outcome::Revocations { revocations: vec![revocation] },
-                r#"{"is":"revocations","revocations":[{"target":{"machine":"m"},"at":5,"by":"boss","reason":"lost"}]}"#,
-            ),
-            (
-                Outcome::Enrolled(Enrolled { verdict: EnrolmentVerdict::TooMany(7), recent: 3 }),
-                r#"{"is":"enrolled","verdict":{"too_many":7},"recent":3}"#,
-            ),
-            (Outcome::Revoked, r#"{"is":"revoked"}"#),
-            (Outcome::Replayed, r#"{"is":"replayed"}"#),
-            (Outcome::UnknownPlan, r#"{"is":"unknown_plan"}"#),
-        ] {
-            assert_eq!(serde_json::to_string(&outcome).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Outcome>(text).unwrap(), outcome);
-        }
+impl Standing {
+    /// How a machine stands that has spent nothing, with this level of its bucket. `None` without
+    /// such a plan.
+    #[must_use]
+    pub fn unseen(plan: &str, limits: &Limits, level: Level, now: UnixMillis) -> Option<Self> {
+        let of_plan = limits.plan(plan)?;
+        Some(Self {
+            plan: plan.to_owned(),
+            rate_count: of_plan.quota.count(),
+            rate_window: of_plan.quota.window_seconds(),
+            burst: of_plan.quota.burst(),
+            level,
+            in_flight: 0,
+            concurrency: of_plan.concurrency,
+            spent: NanoUsd::ZERO,
+            cap: of_plan.machine_daily,
+            now,
+            resets_at: limits.day.end_of(limits.day.day_of(now)),
+        })
     }
 }
+

@@ -1,0 +1,341 @@
+//! Log records on their way to KV. They are durable with the shard's rows before they are answered
+//! for, and leave in batches: KV allows a thousand writes a day where requests are many more.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::UnixMillis;
+
+/// KV writes that may follow each other at once.
+const WRITES_AT_ONCE: u64 = 90;
+/// Time in which one more becomes allowed: 900 a day, of the free plan's 1,000.
+const WRITE_EVERY: Duration = Duration::from_secs(96);
+/// Bytes of records that are kept. Beyond it the oldest are dropped, and counted.
+const MOST_BYTES: usize = 4 * 1_048_576;
+/// Bytes for which a write is made even if none is due.
+const FULL_BYTES: usize = 3 * 1_048_576;
+/// Bytes of records in the shard's main row; more are moved to a row of their own.
+const MOST_BYTES_IN_ROW: usize = 48 * 1_024;
+/// Where requests are many, records wait so long for company.
+const COMPANY: Duration = Duration::from_secs(2);
+/// After a refused write, the next waits this long, and twice as long each time.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+const RETRY_AT_MOST: Duration = Duration::from_secs(300);
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Counts the shard's records.
+    pub number: u64,
+    /// The KV key: machine and time.
+    pub key: String,
+    /// JSON, one line.
+    pub line: String,
+}
+
+/// Records in a row of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The row.
+    pub slot: u64,
+    /// The number of its last record.
+    pub last: u64,
+}
+
+/// The part of the logbook that the shard's main row holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// The number of the record to come.
+    pub next: u64,
+    /// Records dropped for want of room, ever.
+    pub dropped: u64,
+    /// The moment from which KV's allowance counts as used up to (see [`Logbook`]).
+    pub allowance: UnixMillis,
+    /// Rows with earlier records.
+    pub chunks: Vec<Chunk>,
+    /// Records in the main row.
+    pub entries: Vec<Entry>,
+}
+
+/// A batch for KV.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The first record's.
+    pub key: String,
+    /// One record a line.
+    pub value: String,
+    /// The number of the last record.
+    pub last: u64,
+}
+
+/// The records of one shard.
+#[derive(Clone, Debug, Default)]
+pub struct Logbook {
+    next: u64,
+    dropped: u64,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    oldest_at: UnixMillis,
+    /// Records up to here are durable.
+    durable: u64,
+    chunks: VecDeque<Chunk>,
+    /// A bucket of KV writes like [`crate::ledger::bucket`], in milliseconds.
+    allowance: UnixMillis,
+    /// Until when a write is under way.
+    writing: bool,
+    retry_at: UnixMillis,
+    retry_after: Duration,
+}
+
+impl Logbook {
+    /// The logbook as the main row tells. The rows of its chunks have to follow.
+    #[must_use]
+    pub fn restored(stored: Stored) -> Self {
+        let mut book = Self {
+            next: stored.next,
+            dropped: stored.dropped,
+            chunks: stored.chunks.into(),
+            allowance: stored.allowance,
+            durable: stored.next,
+            ..Self::default()
+        };
+        book.take_in(stored.entries);
+        book
+    }
+
+    /// Slots of the rows that hold earlier records.
+    #[must_use]
+    pub fn slots(&self) -> Vec<u64> {
+        self.chunks.iter().map(|chunk| chunk.slot).collect()
+    }
+
+    /// Takes in a row of earlier records.
+    pub fn take_in(&mut self, entries: Vec<Entry>) {
+        self.bytes = entries.iter().fold(self.bytes, |bytes, entry| bytes.saturating_add(entry.line.len()));
+        self.entries.extend(entries);
+        self.entries.make_contiguous().sort_by_key(|entry| entry.number);
+    }
+
+    /// Adds a record.
+    pub fn add(&mut self, key: String, line: String, now: UnixMillis) {
+        if self.entries.is_empty() {
+            self.oldest_at = now;
+        }
+        self.bytes = self.bytes.saturating_add(line.len());
+        self.entries.push_back(Entry { number: self.next, key, line });
+        self.next = self.next.saturating_add(1);
+        while self.bytes > MOST_BYTES
+            && let Some(dropped) = self.entries.pop_front()
+        {
+            self.bytes = self.bytes.saturating_sub(dropped.line.len());
+            self.dropped = self.dropped.saturating_add(1);
+            self.forget_chunks();
+        }
+    }
+
+    /// Whether no record waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Records that wait, and those dropped, ever.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (u64::try_from(self.entries.len()).unwrap_or(u64::MAX), self.dropped)
+    }
+
+    /// Whether there are records that no row holds.
+    #[must_use]
+    pub const fn is_dirty(&self) -> bool {
+        self.durable < self.next
+    }
+
+    /// What the main row is to hold, and a row of its own for what is too much for it.
+    #[must_use]
+    pub fn store(&mut self) -> (Stored, Option<(u64, Vec<Entry>)>) {
+        let in_chunks = self.chunks.back().map(|chunk| chunk.last);
+        let first = self.entries.partition_point(|entry| in_chunks.is_some_and(|last| entry.number <= last));
+        let loose: Vec<Entry> = self.entries.iter().skip(first).cloned().collect();
+        let bytes = loose.iter().fold(0_usize, |bytes, entry| bytes.saturating_add(entry.line.len()));
+        self.durable = self.next;
+        let (entries, own) = match loose.last().map(|entry| entry.number) {
+            Some(last) if bytes > MOST_BYTES_IN_ROW => {
+                let slot = self.free_slot();
+                self.chunks.push_back(Chunk { slot, last });
+                (Vec::new(), Some((slot, loose)))
+            }
+            _ => (loose, None),
+        };
+        let chunks = self.chunks.iter().copied().collect();
+        let stored =
+            Stored { next: self.next, dropped: self.dropped, allowance: self.allowance, chunks, entries };
+        (stored, own)
+    }
+
+    /// The smallest slot that no chunk has: rows are used again, as taking one away costs a write.
+    fn free_slot(&self) -> u64 {
+        (0..).find(|slot| self.chunks.iter().all(|chunk| chunk.slot != *slot)).unwrap_or(0)
+    }
+
+    /// Whether a batch should leave now. `dense` traffic waits a little for company.
+    #[must_use]
+    pub fn is_due(&self, dense: bool, now: UnixMillis) -> bool {
+        if self.writing || self.entries.is_empty() || now < self.retry_at {
+            return false;
+        }
+        let waited = !dense || now.since(self.oldest_at) >= COMPANY;
+        self.bytes >= FULL_BYTES || (waited && now >= self.next_allowed())
+    }
+
+    /// When the allowance lets the next batch go, at the earliest.
+    #[must_use]
+    pub fn next_allowed(&self) -> UnixMillis {
+        let depth = WRITE_EVERY.saturating_mul(u32::try_from(WRITES_AT_ONCE.saturating_sub(1)).unwrap_or(0));
+        let earliest = self.allowance.millis().saturating_sub(u64::try_from(depth.as_millis()).unwrap_or(0));
+        UnixMillis::from_millis(earliest).max(self.retry_at)
+    }
+
+    /// Everything that is durable, for KV. A batch that is sent again after a crash has the same
+    /// key and at least the same records, so that each is in KV once.
+    pub fn take_batch(&mut self, now: UnixMillis) -> Option<Batch> {
+        let durable = self.durable;
+        let batch = || self.entries.iter().take_while(|entry| entry.number < durable);
+        let key = batch().next()?.key.clone();
+        let last = batch().last()?.number;
+        let value = batch().fold(String::with_capacity(self.bytes), |mut value, entry| {
+            if !value.is_empty() {
+                value.push('\n');
+            }
+            value.push_str(&entry.line);
+            value
+        });
+        self.writing = true;
+        self.allowance = self.allowance.max(now).plus(WRITE_EVERY);
+        Some(Batch { key, value, last })
+    }
+
+    /// The batch up to `last` is in KV.
+    pub fn written(&mut self, last: u64, now: UnixMillis) {
+        self.writing = false;
+        self.retry_after = Duration::ZERO;
+        while self.entries.front().is_some_and(|entry| entry.number <= last)
+            && let Some(entry) = self.entries.pop_front()
+        {
+            self.bytes = self.bytes.saturating_sub(entry.line.len());
+        }
+        self.oldest_at = now;
+        self.forget_chunks();
+    }
+
+    /// KV refused the batch.
+    pub fn refused(&mut self, now: UnixMillis) {
+        self.writing = false;
+        self.retry_after = self.retry_after.saturating_mul(2).clamp(RETRY_AFTER, RETRY_AT_MOST);
+        self.retry_at = now.plus(self.retry_after);
+    }
+
+    fn forget_chunks(&mut self) {
+        let first = self.entries.front().map_or(self.next, |entry| entry.number);
+        while self.chunks.front().is_some_and(|chunk| chunk.last < first) {
+            self.chunks.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> UnixMillis {
+        UnixMillis::from_seconds(1_000_000 + seconds)
+    }
+
+    fn add(book: &mut Logbook, number: u64, bytes: usize) {
+        book.add(format!("m:{number}"), format!("{number:0>bytes$}"), at(0));
+    }
+
+    #[test]
+    fn only_what_is_durable_leaves_and_it_leaves_once() {
+        let mut book = Logbook::default();
+        add(&mut book, 0, 5);
+        assert!(book.is_due(false, at(0)) && !book.is_due(true, at(0)) && book.is_due(true, at(2)));
+        assert_eq!(book.take_batch(at(0)), None, "it is in no row yet");
+        let stored = book.store().0;
+        add(&mut book, 1, 5);
+        let batch = book.take_batch(at(0)).unwrap();
+        assert_eq!((batch.key.as_str(), batch.value.as_str(), batch.last), ("m:0", "00000", 0));
+        assert!(!book.is_due(false, at(9)), "one write at a time");
+        // A crash before the row knows of the write: the same key, the same record.
+        let mut again = Logbook::restored(stored);
+        assert_eq!(again.take_batch(at(0)), Some(batch.clone()));
+        book.written(batch.last, at(1));
+        assert_eq!(book.counts(), (1, 0));
+    }
+
+    #[test]
+    fn a_days_writes_stay_within_the_allowance() {
+        let mut book = Logbook::default();
+        let mut writes = 0;
+        for second in 0..86_400 {
+            book.add(format!("m:{second}"), "{}".to_owned(), at(second));
+            if book.is_due(false, at(second)) {
+                let _ = book.store();
+                let batch = book.take_batch(at(second)).unwrap();
+                book.written(batch.last, at(second));
+                writes += 1;
+            }
+        }
+        assert!((900..=1_000).contains(&writes), "{writes}");
+    }
+
+    #[test]
+    fn records_beyond_the_main_row_have_rows_of_their_own_which_are_used_again() {
+        let mut book = Logbook::default();
+        let mut rows = std::collections::BTreeMap::new();
+        let mut stored = Stored::default();
+        for number in 0..30 {
+            add(&mut book, number, 10_000);
+            let (row, own) = book.store();
+            stored = row;
+            rows.extend(own);
+        }
+        assert_eq!(stored.chunks.len(), 6);
+        let mut again = Logbook::restored(stored);
+        for slot in again.slots() {
+            again.take_in(rows[&slot].clone());
+        }
+        let batch = again.take_batch(at(0)).unwrap();
+        assert_eq!((batch.key.as_str(), batch.last, batch.value.lines().count()), ("m:0", 29, 30));
+        again.written(29, at(1));
+        assert_eq!((again.slots(), again.counts()), (vec![], (0, 0)));
+        for number in 30..35 {
+            add(&mut again, number, 10_000);
+        }
+        assert_eq!(again.store().1.unwrap().0, 0, "the first slot is used again");
+    }
+
+    #[test]
+    fn what_kv_refuses_is_kept_within_a_bound_and_the_rest_is_counted() {
+        let mut book = Logbook::default();
+        for number in 0..500 {
+            add(&mut book, number, 10_000);
+        }
+        let _ = book.store();
+        assert_eq!(book.counts(), (419, 81));
+        for (second, wait) in [(0, 5), (5, 10), (15, 20)] {
+            assert!(book.is_due(true, at(second)), "{second}");
+            book.take_batch(at(second)).unwrap();
+            book.refused(at(second));
+            assert!(!book.is_due(true, at(second + wait - 1)));
+        }
+        let batch = book.take_batch(at(35)).unwrap();
+        assert_eq!(batch.key, "m:81");
+        book.written(batch.last, at(35));
+        assert!(book.is_empty());
+    }
+}

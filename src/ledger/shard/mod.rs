@@ -1,0 +1,343 @@
+//! One shard's transition: a message in, a reply and the rows to write out.
+//!
+//! The rows of a step are durable before its reply or its question to the treasury leaves the
+//! object, and nothing is sent upstream before the reply has arrived; so whatever happens
+//! afterwards, storage already says that the money may be gone.
+
+mod admit;
+mod leases;
+mod look;
+mod settle;
+mod snapshot;
+
+pub(crate) use leases::pools;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use crate::ledger::fund::Fund;
+use crate::ledger::logbook::{Batch, Logbook};
+use crate::ledger::machine::Machine;
+use crate::ledger::pace::Pace;
+use crate::ledger::revocation::Revocations;
+use crate::ledger::rows::{self, Row, Unreadable};
+use crate::ledger::wire::treasury::{LeaseRequest, Number};
+use crate::ledger::wire::{Budget, Command, Message, Outcome, Revocation, Route};
+use crate::policy::day::Day;
+use crate::policy::limits::Limits;
+use crate::units::{NanoUsd, UnixMillis};
+
+/// Machines in memory and in the main row. Beyond it those at rest longest get rows of their own.
+const MOST_MACHINES: usize = 512;
+/// How many stay when there are too many: moving them one by one would cost a row each.
+const MACHINES_AFTER_SPILL: usize = 384;
+/// In dense traffic, what has changed is written down at least this often.
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
+/// The alarm rings this long after it was needed first, and later while traffic goes on: setting it
+/// costs a row.
+const ALARM_AFTER: Duration = Duration::from_secs(60);
+const ALARM_AFTER_AT_MOST: Duration = Duration::from_secs(900);
+/// An alarm that is so late has been lost.
+const ALARM_GRACE: Duration = Duration::from_secs(120);
+
+/// All that one shard holds.
+#[derive(Clone, Debug, Default)]
+pub struct Shard {
+    /// Which shard this is.
+    index: u32,
+    /// Counts how often the shard was restored from storage.
+    epoch: u64,
+    /// The latest moment seen. The platform's clock may step back, the ledger's does not: a bucket
+    /// that was emptied at an earlier time of day would be full again too soon.
+    clock: UnixMillis,
+    /// The spending day and how subjects are spread on it, as the treasury said.
+    term: Option<Term>,
+    /// Requests to the treasury sent in this epoch.
+    sent: u64,
+    /// The last one by which the shard took back all before it.
+    holds_since: Number,
+    /// By their pools' names.
+    funds: BTreeMap<String, Fund>,
+    machines: HashMap<String, Machine>,
+    revocations: Revocations,
+    /// The last change of revocations that the shard has all of, and the last that it heard of.
+    revision: u64,
+    heard: u64,
+    open: HashMap<String, Reservation>,
+    /// Open reservations in the order in which they expire.
+    by_deadline: BTreeSet<(UnixMillis, String)>,
+    /// Nonces up to here may have been admitted and forgotten.
+    horizon: UnixMillis,
+    /// The horizon that storage holds: what a crash would make of it.
+    stored_horizon: UnixMillis,
+    logbook: Logbook,
+    pace: Pace,
+    /// What the latest request can cost at most.
+    usual: NanoUsd,
+    /// Admissions since the alarm rang last.
+    admitted: u64,
+    /// When the alarm is due, and how long it was set ahead.
+    alarm: UnixMillis,
+    alarm_after: Duration,
+    /// When the main row was written last, whether anything changed since, and whether it says more
+    /// than is gone.
+    written_at: UnixMillis,
+    is_dirty: bool,
+    is_ahead: bool,
+    /// Whether machines have rows of their own, and the day on which stale ones were taken away.
+    has_spilled: bool,
+    swept: Day,
+}
+
+/// A spending day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Term {
+    day: Day,
+    route: Route,
+}
+
+/// Money set aside for one request, or none where a cap was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reservation {
+    subject: String,
+    plan: String,
+    /// Whether the plan has a cap on all of its machines together.
+    pooled: bool,
+    amount: NanoUsd,
+    day: Day,
+    deadline: UnixMillis,
+    budget: Budget,
+    record_at: UnixMillis,
+}
+
+/// What a step comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What to do next.
+    pub turn: Turn,
+    /// Rows that must be durable before anything leaves.
+    pub rows: Vec<Row>,
+    /// A request to the treasury that nobody waits for.
+    pub ask: Option<LeaseRequest>,
+    /// When the alarm is to be set for, where that changed.
+    pub alarm: Option<UnixMillis>,
+}
+
+/// The next thing to do about a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// To answer it.
+    Reply(Outcome),
+    /// To ask the treasury, give its answer to [`Shard::answered`], and take this step again.
+    Ask(LeaseRequest, Command),
+}
+
+/// What is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Write {
+    /// Nothing now.
+    Nothing,
+    /// What is gone, and some of what is going to be.
+    Ahead,
+    /// What is gone.
+    Exact,
+}
+
+impl Shard {
+    /// Keys of stored rows that the message needs and that are not in memory. Each is to be given
+    /// to [`Shard::load`] before the step.
+    #[must_use]
+    pub fn missing(&self, limits: &Limits, message: &Message) -> Vec<String> {
+        let (subject, plan) = match &message.command {
+            Some(Command::Admit(admission)) => (&admission.subject, &admission.plan),
+            Some(Command::Look { subject, plan, .. }) => (subject, plan),
+            _ => return Vec::new(),
+        };
+        // A plan that does not exist needs no machine to be refused.
+        let needed = self.has_spilled && limits.plan(plan).is_some() && !self.machines.contains_key(subject);
+        if needed { vec![rows::machine_key(subject)] } else { Vec::new() }
+    }
+
+    /// Carries out one message at `now`. `asked` is how often the treasury was asked for it. An
+    /// error means that a row could not be written down; the caller then drops this state and loads
+    /// it again from storage.
+    pub fn step(
+        &mut self,
+        limits: &Limits,
+        message: Message,
+        asked: u32,
+        now: UnixMillis,
+    ) -> Result<Step, Unreadable> {
+        let now = self.tell_time(now);
+        let Message { to, of, settled, command } = message;
+        self.index = to;
+        let mut rows = Vec::new();
+        self.expire(now);
+        let rode = command.is_some();
+        for settlement in settled {
+            self.settle(settlement, now);
+        }
+        let (turn, write) = match command {
+            None => (Turn::Reply(Outcome::Settled), Write::Nothing),
+            Some(Command::Admit(admission)) => self.admit(limits, admission, of, asked, now),
+            Some(Command::Look { subject, plan, credential, level }) => {
+                self.look(limits, look::Look { subject, plan, credential, level }, of, asked, now)
+            }
+            Some(Command::Revoke { revocation, revision }) => {
+                rows.extend(self.revoke(revocation, revision)?);
+                (Turn::Reply(Outcome::Changed), Write::Nothing)
+            }
+            Some(Command::Restore { target, revision }) => {
+                self.heard = self.heard.max(revision);
+                self.revocations.remove(&target);
+                rows.push(Row { key: rows::revocation_key(&target), value: None });
+                (Turn::Reply(Outcome::Changed), Write::Nothing)
+            }
+            Some(Command::State) => {
+                (Turn::Reply(Outcome::State(Box::new(self.state(now)))), Write::Nothing)
+            }
+        };
+        // Asked for together with a row that says so: numbers are not used twice.
+        let ask = if matches!(turn, Turn::Reply(_)) { self.ask_ahead(limits, now) } else { None };
+        let asks = ask.is_some() || matches!(turn, Turn::Ask(..));
+        let write = write.max(self.write_due(rode, now)).max(if asks { Write::Ahead } else { Write::Nothing });
+        let spilled = self.spill(now)?;
+        let write = if spilled.is_empty() { write } else { write.max(Write::Ahead) };
+        rows.extend(spilled);
+        let alarm = self.write(write, now, &mut rows)?;
+        Ok(Step { turn, rows, ask, alarm })
+    }
+
+    /// The alarm: closes what has expired, brings storage up to date, gives back what an idle shard
+    /// need not hold. The caller then lets a batch of the log leave.
+    pub fn tick(&mut self, limits: &Limits, now: UnixMillis) -> Result<Step, Unreadable> {
+        let now = self.tell_time(now);
+        self.alarm = UnixMillis::default();
+        self.expire(now);
+        let busy = self.admitted > 0;
+        self.admitted = 0;
+        let longer = self.alarm_after.saturating_mul(2).min(ALARM_AFTER_AT_MOST);
+        self.alarm_after = if busy { longer } else { ALARM_AFTER };
+        let idle = !self.pace.is_awake(now) && self.open.is_empty();
+        let ask = if idle { self.give_back(limits, now) } else { None };
+        let mut rows = Vec::new();
+        let write = if self.is_dirty || self.is_ahead || ask.is_some() { Write::Exact } else { Write::Nothing };
+        let alarm = self.write(if idle { write } else { write.min(Write::Ahead) }, now, &mut rows)?;
+        // Also where nothing was written: an alarm that is needed is always set.
+        let alarm = alarm.or_else(|| self.arm(now));
+        Ok(Step { turn: Turn::Reply(Outcome::Settled), rows, ask, alarm })
+    }
+
+    /// A batch of the log that should leave now.
+    pub fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
+        let now = self.clock.max(now);
+        if self.logbook.is_due(self.pace.is_dense(now), now) { self.logbook.take_batch(now) } else { None }
+    }
+
+    /// What became of it: the number of its last record, or that KV refused.
+    pub fn batch_ended(&mut self, written: Option<u64>, now: UnixMillis) {
+        match written {
+            Some(last) => self.logbook.written(last, self.clock.max(now)),
+            None => self.logbook.refused(self.clock.max(now)),
+        }
+        self.is_dirty = true;
+    }
+
+    /// The day before which rows of machines are stale, where there may be any.
+    #[must_use]
+    pub fn sweep_before(&self) -> Option<Day> {
+        let today = self.term?.day;
+        (self.has_spilled && self.swept < today).then_some(today)
+    }
+
+    /// No stale row is left.
+    pub fn has_swept(&mut self, before: Day) {
+        self.swept = before;
+        self.is_dirty = true;
+    }
+
+    fn tell_time(&mut self, now: UnixMillis) -> UnixMillis {
+        self.clock = self.clock.max(now);
+        self.clock
+    }
+
+    /// What has to be written although the command itself does not need it.
+    fn write_due(&self, rode: bool, now: UnixMillis) -> Write {
+        let dirty = self.is_dirty || self.logbook.is_dirty();
+        if !dirty {
+            return Write::Nothing;
+        }
+        if self.pace.is_dense(now) {
+            let waited = now.since(self.written_at) >= WRITE_WITHIN;
+            return if waited { Write::Ahead } else { Write::Nothing };
+        }
+        // Settlements that ride are written with the admission; those that come alone say that no
+        // more is to come, so that storage is brought up to date.
+        match (rode, self.pace.is_steady(now)) {
+            (true, _) => Write::Nothing,
+            (false, true) => Write::Ahead,
+            (false, false) => Write::Exact,
+        }
+    }
+
+    fn revoke(&mut self, revocation: Revocation, revision: u64) -> Result<Option<Row>, Unreadable> {
+        self.heard = self.heard.max(revision);
+        let row = rows::revocation_row(&revocation)?;
+        Ok(self.revocations.add(revocation).then_some(row))
+    }
+
+    /// Sets the alarm, where something waits for it and it is not set.
+    fn arm(&mut self, now: UnixMillis) -> Option<UnixMillis> {
+        let shared = self.term.is_some_and(|term| term.route.shards > 1);
+        let leases = shared && self.funds.values().any(|fund| fund.lease() > fund.account.used());
+        let needed = !self.open.is_empty()
+            || !self.logbook.is_empty()
+            || self.is_ahead
+            || leases
+            || self.sweep_before().is_some();
+        let is_set = self.alarm > UnixMillis::default() && now <= self.alarm.plus(ALARM_GRACE);
+        if !needed || is_set {
+            return None;
+        }
+        self.alarm_after = self.alarm_after.clamp(ALARM_AFTER, ALARM_AFTER_AT_MOST);
+        self.alarm = now.plus(self.alarm_after);
+        Some(self.alarm)
+    }
+
+    /// Makes room in memory. Those that are as good as new are dropped, others get rows.
+    fn spill(&mut self, now: UnixMillis) -> Result<Vec<Row>, Unreadable> {
+        if self.machines.len() <= MOST_MACHINES {
+            return Ok(Vec::new());
+        }
+        let today = self.term.map_or(Day::default(), |term| term.day);
+        let count = self.machines.len();
+        self.machines.retain(|_, machine| !machine.is_blank(today, now));
+        let surplus = self.machines.len().saturating_sub(MACHINES_AFTER_SPILL);
+        let mut idle: Vec<(u64, String)> = self
+            .machines
+            .iter()
+            .filter(|(_, machine)| machine.in_flight == 0)
+            .map(|(subject, machine)| (machine.seen, subject.clone()))
+            .collect();
+        if self.machines.len() > MOST_MACHINES {
+            idle.sort_unstable();
+            idle.truncate(surplus);
+        } else {
+            idle.clear();
+        }
+        let mut rows = Vec::new();
+        for (_, subject) in idle {
+            if let Some(machine) = self.machines.remove(&subject) {
+                rows.push(rows::machine_row(&subject, &machine)?);
+                self.has_spilled = true;
+            }
+        }
+        self.is_dirty |= self.machines.len() != count;
+        Ok(rows)
+    }
+
+    fn spending_day(&self) -> Day {
+        self.term.map_or(Day::default(), |term| term.day)
+    }
+}
+

@@ -1,0 +1,249 @@
+//! The shard's main row: all that a shard has to know after a crash, in one row, since a row is
+//! what a write costs. It says what is *gone*: spent and set aside together, and in dense traffic
+//! some more, so that not every request has to write. After a crash that is what counts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Reservation, Shard, Term, Write};
+use crate::ledger::account::Account;
+use crate::ledger::fund::Fund;
+use crate::ledger::logbook::{self, Logbook};
+use crate::ledger::machine::Machine;
+use crate::ledger::pace::STEADY_GAP;
+use crate::ledger::replay;
+use crate::ledger::rows::{self, Row, StoredMachine, Unreadable};
+use crate::ledger::wire::{Budget, Route};
+use crate::policy::day::Day;
+use crate::units::{NanoUsd, UnixMillis};
+
+/// Requests of one machine for which a fund may be written down ahead: in dense traffic, and where
+/// one comes after the other.
+const DENSE_AHEAD: u64 = 64;
+const STEADY_AHEAD: u64 = 4;
+/// Open reservations that are written down. Those beyond it are in the amounts all the same.
+const MOST_OPEN: usize = 256;
+
+const VERSION: u32 = 2;
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snapshot {
+    v: u32,
+    shard: u32,
+    epoch: u64,
+    clock: UnixMillis,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    term: Option<StoredTerm>,
+    revision: u64,
+    horizon: UnixMillis,
+    alarm: UnixMillis,
+    alarm_after_ms: u64,
+    spilled: bool,
+    swept: Day,
+    funds: BTreeMap<String, StoredFund>,
+    machines: BTreeMap<String, StoredMachine>,
+    open: Vec<StoredReservation>,
+    log: logbook::Stored,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredTerm {
+    day: Day,
+    shards: u32,
+    salt: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredFund {
+    day: Day,
+    gone: NanoUsd,
+    lease: NanoUsd,
+    cap: NanoUsd,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredReservation {
+    id: String,
+    subject: String,
+    plan: String,
+    pooled: bool,
+    amount: NanoUsd,
+    day: Day,
+    deadline: UnixMillis,
+    budget: Budget,
+    record_at: UnixMillis,
+}
+
+impl Shard {
+    /// The shard as storage knows it: `main` is the row [`rows::SHARD`]. The rows that
+    /// [`Shard::also_needed`] names have to be loaded next.
+    pub fn restore(main: Option<&str>) -> Result<Self, Unreadable> {
+        let Some(main) = main else {
+            return Ok(Self { epoch: 1, ..Self::default() });
+        };
+        let stored: Snapshot = serde_json::from_str(main).map_err(|_| Unreadable)?;
+        if stored.v != VERSION {
+            return Err(Unreadable);
+        }
+        let mut shard = Self {
+            index: stored.shard,
+            epoch: stored.epoch.saturating_add(1),
+            clock: stored.clock,
+            term: stored.term.map(|StoredTerm { day, shards, salt }| Term { day, route: Route { shards, salt } }),
+            revision: stored.revision,
+            heard: stored.revision,
+            horizon: stored.horizon,
+            stored_horizon: stored.horizon,
+            alarm: stored.alarm,
+            alarm_after: Duration::from_millis(stored.alarm_after_ms),
+            has_spilled: stored.spilled,
+            swept: stored.swept,
+            logbook: Logbook::restored(stored.log),
+            ..Self::default()
+        };
+        shard.machines =
+            stored.machines.into_iter().map(|(subject, machine)| (subject, machine.into())).collect();
+        for (pool, StoredFund { day, gone, lease, cap }) in stored.funds {
+            let account = Account::restored(day, gone);
+            shard.funds.insert(pool, Fund::restored(account, lease, cap));
+        }
+        for open in stored.open {
+            shard.reopen(open);
+        }
+        Ok(shard)
+    }
+
+    /// Keys of the rows that belong to the main row.
+    #[must_use]
+    pub fn also_needed(&self) -> Vec<String> {
+        self.logbook.slots().into_iter().map(rows::log_key).collect()
+    }
+
+    /// Takes in another stored row, or the news that there is none.
+    pub fn load(&mut self, key: &str, value: Option<&str>) -> Result<(), Unreadable> {
+        let Some(value) = value else {
+            return Ok(());
+        };
+        if key.starts_with(rows::REVOKED) {
+            self.revocations.add(rows::read_revocation(value)?);
+        } else if key.starts_with(rows::LOG) {
+            self.logbook.take_in(serde_json::from_str(value).map_err(|_| Unreadable)?);
+        } else if let Some(subject) = key.strip_prefix(rows::MACHINE) {
+            let machine = rows::read_machine(value)?;
+            self.clock = self.clock.max(UnixMillis::from_millis(machine.seen));
+            self.machines.insert(subject.to_owned(), machine);
+        }
+        Ok(())
+    }
+
+    /// A reservation that was open when the row was written: part of what is gone, but not lost.
+    fn reopen(&mut self, open: StoredReservation) {
+        let StoredReservation { id, subject, plan, pooled, amount, day, deadline, budget, record_at } = open;
+        let machine = self.machines.entry(subject.clone()).or_default();
+        machine.in_flight = machine.in_flight.saturating_add(1);
+        machine.account.reopen(day, amount);
+        let plan_pool = pooled.then(|| super::leases::plan_pool(&plan));
+        for pool in plan_pool.as_deref().into_iter().chain([crate::ledger::fund::SERVICE]) {
+            if let Some(fund) = self.funds.get_mut(pool) {
+                fund.account.reopen(day, amount);
+            }
+        }
+        self.by_deadline.insert((deadline, id.clone()));
+        self.open.insert(id, Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at });
+    }
+
+    /// Writes the main row, as far as it is called for. Gives the moment to set the alarm for.
+    pub(super) fn write(
+        &mut self,
+        write: Write,
+        now: UnixMillis,
+        rows: &mut Vec<Row>,
+    ) -> Result<Option<UnixMillis>, Unreadable> {
+        if write == Write::Nothing {
+            return Ok(None);
+        }
+        let ahead = write == Write::Ahead;
+        let dense = self.pace.is_dense(now);
+        self.is_ahead = ahead;
+        let alarm = self.arm(now);
+        let cutoff = self.cutoff();
+        self.stored_horizon = self.horizon.max(cutoff);
+        if ahead && dense && self.machines.values().any(|machine| !machine.nonces.is_empty()) {
+            self.stored_horizon = self.stored_horizon.max(replay::horizon_ahead(now));
+        }
+        let (log, chunk) = self.logbook.store();
+        if let Some((slot, entries)) = chunk {
+            rows.push(rows::row(rows::log_key(slot), &entries)?);
+        }
+        let mut largest = NanoUsd::ZERO;
+        let mut machines = BTreeMap::new();
+        for (subject, machine) in &mut self.machines {
+            let recent = now.since(UnixMillis::from_millis(machine.seen)) <= STEADY_GAP;
+            let margin = if ahead && recent { machine.margin } else { NanoUsd::ZERO };
+            largest = largest.max(margin);
+            let gone = machine.account.used().saturating_add(margin);
+            machine.stored = (machine.account.day(), gone);
+            let listed = machine.nonces.after(cutoff);
+            machines.insert(subject.clone(), StoredMachine::of(machine, gone, listed));
+        }
+        let times = if dense { DENSE_AHEAD } else { STEADY_AHEAD };
+        let margin = largest.saturating_mul(times);
+        let funds = self.funds.iter_mut().map(|(pool, fund)| {
+            let gone = fund.account.used().saturating_add(margin.min(fund.unused()));
+            fund.stored = (fund.account.day(), gone);
+            let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
+            (pool.clone(), stored)
+        });
+        let snapshot = Snapshot {
+            v: VERSION,
+            shard: self.index,
+            epoch: self.epoch,
+            clock: self.clock,
+            term: self.term.map(|Term { day, route: Route { shards, salt } }| StoredTerm { day, shards, salt }),
+            revision: self.revision,
+            horizon: self.stored_horizon,
+            alarm: self.alarm,
+            alarm_after_ms: u64::try_from(self.alarm_after.as_millis()).unwrap_or(0),
+            spilled: self.has_spilled,
+            swept: self.swept,
+            funds: funds.collect(),
+            machines,
+            open: self.open.iter().take(MOST_OPEN).map(|(id, open)| StoredReservation::of(id, open)).collect(),
+            log,
+        };
+        rows.push(rows::row(rows::SHARD.to_owned(), &snapshot)?);
+        self.written_at = now;
+        self.is_dirty = false;
+        Ok(alarm)
+    }
+
+    /// The moment up to which nonces are not listed one by one: zero, unless there are too many.
+    fn cutoff(&self) -> UnixMillis {
+        let mut moments: Vec<UnixMillis> =
+            self.machines.values().flat_map(|machine| machine.nonces.moments()).collect();
+        let Some(surplus) = moments.len().checked_sub(replay::MOST_LISTED).filter(|surplus| *surplus > 0) else {
+            return UnixMillis::default();
+        };
+        let (_, cutoff, _) = moments.select_nth_unstable(surplus.saturating_sub(1));
+        *cutoff
+    }
+}
+
+impl StoredReservation {
+    fn of(id: &str, open: &Reservation) -> Self {
+        let Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at } = open.clone();
+        Self { id: id.to_owned(), subject, plan, pooled, amount, day, deadline, budget, record_at }
+    }
+}
+
+impl From<StoredMachine> for Machine {
+    fn from(stored: StoredMachine) -> Self {
+        stored.restored()
+    }
+}

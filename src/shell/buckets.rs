@@ -1,0 +1,63 @@
+//! Buckets in `LIMITS_KV`, where `LIMIT_STORE` is `kv`.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use worker::Env;
+
+use crate::ledger::bucket::{Level, Quota};
+use crate::ledger::kv_bucket::{Buckets, Taken};
+use crate::seams;
+use crate::units::UnixMillis;
+
+const BINDING: &str = "LIMITS_KV";
+
+thread_local! {
+    static BUCKETS: RefCell<Buckets> = RefCell::default();
+}
+
+/// The buckets of this environment; `None` where the ledger keeps them.
+pub struct Store(pub Option<Env>);
+
+impl Store {
+    /// Reads a bucket, where this isolate has not read it lately. KV that does not answer costs the
+    /// bound nothing that this isolate knows of.
+    async fn freshen(&self, env: &Env, subject: &str, now: UnixMillis) {
+        if !BUCKETS.with_borrow(|buckets| buckets.is_stale(subject, now)) {
+            return;
+        }
+        let text = match env.kv(BINDING) {
+            Ok(namespace) => namespace.get(&key(subject)).text().await.ok().flatten(),
+            Err(_) => None,
+        };
+        let tat = text.and_then(|text| text.parse().ok());
+        BUCKETS.with_borrow_mut(|buckets| buckets.read(subject, tat, now));
+    }
+}
+
+fn key(subject: &str) -> String {
+    format!("bucket/{subject}")
+}
+
+impl seams::Buckets for Store {
+    async fn take(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Taken> {
+        let env = self.0.as_ref()?;
+        self.freshen(env, subject, now).await;
+        Some(BUCKETS.with_borrow_mut(|buckets| buckets.take(subject, quota, now)))
+    }
+
+    async fn level(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Level> {
+        let env = self.0.as_ref()?;
+        self.freshen(env, subject, now).await;
+        Some(BUCKETS.with_borrow(|buckets| buckets.level(subject, quota, now)))
+    }
+
+    async fn write(&self, subject: &str, tat: u64, life: Duration) {
+        let put = self.0.as_ref().and_then(|env| env.kv(BINDING).ok()?.put(&key(subject), tat.to_string()).ok());
+        if let Some(put) = put
+            && put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err()
+        {
+            worker::console_warn!("LIMITS_KV refused a bucket: other isolates hear of it later");
+        }
+    }
+}

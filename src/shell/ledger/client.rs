@@ -1,0 +1,124 @@
+//! The Worker's way to the ledger.
+
+use std::cell::{Cell, RefCell};
+
+use serde::de::DeserializeOwned;
+use worker::{Delay, Env};
+
+use super::{TREASURY, call};
+use crate::ledger::outbox::{Outbox, Then, WAIT};
+use crate::ledger::wire::treasury::{Answer, Errand};
+use crate::ledger::wire::{Call, Command, Message, Outcome, Route, Settlement};
+use crate::seams::{self, LedgerUnavailable};
+use crate::shell::now;
+
+/// How often a subject's shard is looked for anew.
+const TRIES: usize = 3;
+
+thread_local! {
+    /// How subjects are spread, as far as this isolate has heard.
+    static ROUTE: Cell<Option<Route>> = const { Cell::new(None) };
+    static OUTBOX: RefCell<Outbox> = RefCell::default();
+}
+
+/// The ledger of this environment.
+pub struct Client {
+    env: Env,
+    shards: u32,
+}
+
+impl Client {
+    /// With the number of shards in the settings, which holds where nothing else was heard.
+    pub const fn new(env: Env, shards: u32) -> Self {
+        Self { env, shards }
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, name: &str, message: &Call) -> Result<T, LedgerUnavailable> {
+        let answer = async { worker::Result::Ok(call(&self.env, name, &serde_json::to_string(message)?).await?) };
+        let read = |answer: String| serde_json::from_str(&answer).map_err(worker::Error::from);
+        answer.await.and_then(read).map_err(|error| {
+            worker::console_error!("ledger: {error}");
+            LedgerUnavailable
+        })
+    }
+
+    async fn message(&self, message: Message) -> Result<Outcome, LedgerUnavailable> {
+        let Message { to, .. } = message;
+        let settled = message.settled.clone();
+        let outcome = self.exchange(&format!("shard-{to}"), &Call::Shard(message)).await;
+        if outcome.is_err() && !settled.is_empty() {
+            OUTBOX.with_borrow_mut(|outbox| outbox.put_back(to, settled));
+        }
+        outcome
+    }
+
+    /// Sends what waits for a shard by itself.
+    async fn flush(&self, shard: u32, settled: Vec<Settlement>) -> Result<(), LedgerUnavailable> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let of = ROUTE.get().map_or(self.shards, |route| route.shards);
+        self.message(Message { to: shard, of, settled, command: None }).await.map(drop)
+    }
+
+    async fn route(&self) -> Result<Route, LedgerUnavailable> {
+        if let Some(route) = ROUTE.get() {
+            return Ok(route);
+        }
+        // With one shard there is nothing to know.
+        if self.shards == 1 {
+            return Ok(Route { shards: 1, salt: 0 });
+        }
+        match seams::Ledger::treasury(self, Errand::Route).await? {
+            Answer::Route(route) => {
+                ROUTE.set(Some(route));
+                Ok(route)
+            }
+            _ => Err(LedgerUnavailable),
+        }
+    }
+}
+
+impl seams::Ledger for Client {
+    async fn send(&self, subject: &str, command: Command) -> Result<Outcome, LedgerUnavailable> {
+        let mut route = self.route().await?;
+        for _ in 0..TRIES {
+            let to = route.shard_of(subject);
+            let settled = OUTBOX.with_borrow_mut(|outbox| outbox.ride(to, now()));
+            let command = Some(command.clone());
+            match self.message(Message { to, of: route.shards, settled, command }).await? {
+                Outcome::Moved(moved) => {
+                    route = moved;
+                    ROUTE.set(Some(moved));
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+        Err(LedgerUnavailable)
+    }
+
+    async fn tell(&self, shard: u32, command: Command) -> Result<Outcome, LedgerUnavailable> {
+        let of = ROUTE.get().map_or(self.shards, |route| route.shards);
+        self.message(Message { to: shard, of, settled: Vec::new(), command: Some(command) }).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), LedgerUnavailable> {
+        let shard = settlement.shard;
+        match OUTBOX.with_borrow_mut(|outbox| outbox.add(settlement, now())) {
+            Then::Nothing => Ok(()),
+            Then::Send => {
+                let settled = OUTBOX.with_borrow_mut(|outbox| outbox.take(shard));
+                self.flush(shard, settled).await
+            }
+            Then::SendLater => {
+                Delay::from(WAIT).await;
+                let settled = OUTBOX.with_borrow_mut(|outbox| outbox.keep_promise(shard));
+                self.flush(shard, settled).await
+            }
+        }
+    }
+
+    async fn treasury(&self, errand: Errand) -> Result<Answer, LedgerUnavailable> {
+        self.exchange(TREASURY, &Call::Treasury(errand)).await
+    }
+}

@@ -1,0 +1,402 @@
+//! A ledger object: a shard or the treasury, as its name says. It loads, calls the pure transition
+//! and persists.
+//!
+//! Between a message's arrival and its reply nothing waits, but for the treasury's answer; so one
+//! step is one transaction, and the output gate holds the reply, and what is asked of the treasury
+//! or of KV, until its rows are durable.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Serialize;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::futures::future_to_promise;
+use worker::js_sys::Promise;
+use worker::{Env, SqlCursor, SqlStorage, SqlStorageValue, State, worker_sys::DurableObjectState};
+
+use super::{TREASURY, call};
+use crate::ledger::logbook::Batch;
+use crate::ledger::rows::{self, Row};
+use crate::ledger::shard::{Shard, Step, Turn};
+use crate::ledger::treasury::Treasury;
+use crate::ledger::wire::state::Operations;
+use crate::ledger::wire::treasury::{Answer, Errand, LeaseRequest};
+use crate::ledger::wire::{Call, Message, Outcome};
+use crate::policy::settings::Settings;
+use crate::shell::{http, now, settings};
+use crate::units::UnixMillis;
+
+/// Stale rows that one alarm takes away: a delete counts as a write.
+const SWEPT_AT_ONCE: u32 = 500;
+
+#[wasm_bindgen]
+extern "C" {
+    type AlarmStorage;
+
+    /// The crate's own way goes through `chrono`, which is a tenth of the module.
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    fn set_alarm(this: &AlarmStorage, at_ms: f64) -> Result<Promise, JsValue>;
+}
+
+/// What `src/shell/entry.mjs` makes a Durable Object of.
+#[wasm_bindgen]
+pub struct LedgerCore(Rc<Object>);
+
+struct Object {
+    sql: SqlStorage,
+    state: State,
+    env: Env,
+    /// Asleep until the first message, and after a failure: then storage is asked again.
+    role: RefCell<Role>,
+    operations: Cell<Operations>,
+}
+
+enum Role {
+    Asleep,
+    Shard(Box<Shard>),
+    Treasury(Box<Treasury>),
+}
+
+#[wasm_bindgen]
+impl LedgerCore {
+    /// A new incarnation of the object.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        let state = State::from(state);
+        let sql = state.storage().sql();
+        let (role, operations) = (RefCell::new(Role::Asleep), Cell::default());
+        Self(Rc::new(Object { sql, state, env, role, operations }))
+    }
+
+    /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
+    pub fn exchange(&self, message: &str) -> Result<JsValue, JsValue> {
+        let call: Call = serde_json::from_str(message).map_err(worker::Error::from)?;
+        let settings = self.0.settings()?;
+        self.0.count(|operations| operations.requests = operations.requests.saturating_add(1));
+        let answer = match call {
+            Call::Treasury(errand) => self.0.treasury(&settings, errand)?,
+            Call::Shard(message) => match self.0.shard(&settings, message, 0)? {
+                Reply::Now(outcome) => text(&outcome)?,
+                Reply::After(request, message) => {
+                    let object = Rc::clone(&self.0);
+                    let later = async move {
+                        let outcome = object.ask_first(&settings, request, message).await?;
+                        Ok(JsValue::from(text(&outcome)?))
+                    };
+                    return Ok(future_to_promise(later).into());
+                }
+            },
+        };
+        Ok(answer.into())
+    }
+
+    /// The object's one alarm.
+    pub fn alarm(&self) -> Promise {
+        let object = Rc::clone(&self.0);
+        future_to_promise(async move {
+            object.ring().await;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+}
+
+/// What a shard says to a message.
+enum Reply {
+    Now(Outcome),
+    /// Only after the treasury has answered.
+    After(LeaseRequest, Message),
+}
+
+fn text<T: Serialize>(answer: &T) -> worker::Result<String> {
+    Ok(serde_json::to_string(answer)?)
+}
+
+#[derive(serde::Deserialize)]
+struct Stored {
+    key: String,
+    value: String,
+}
+
+impl Object {
+    fn settings(&self) -> worker::Result<Rc<Settings>> {
+        settings::read(&self.env).map_err(|_| "misconfigured".into())
+    }
+
+    fn count(&self, change: impl Fn(&mut Operations)) {
+        let mut operations = self.operations.get();
+        change(&mut operations);
+        self.operations.set(operations);
+    }
+
+    fn treasury(&self, settings: &Settings, errand: Errand) -> worker::Result<String> {
+        let mut answer = self.guarded(|| {
+            let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+            if !matches!(*role, Role::Treasury(_)) {
+                *role = Role::Treasury(Box::new(self.restore_treasury()?));
+            }
+            let Role::Treasury(treasury) = &mut *role else { return Err("no treasury".into()) };
+            let random = u64::from_be_bytes(http::random());
+            let step = treasury
+                .step(&settings.limits, errand, random, now())
+                .map_err(|_| "a row cannot be written")?;
+            self.write_all(&step.rows)?;
+            Ok(step.answer)
+        })?;
+        if let Answer::State(state) = &mut answer {
+            state.operations = self.operations.get();
+        }
+        text(&answer)
+    }
+
+    /// One step of the shard; what it starts besides its reply goes on by itself.
+    fn shard(self: &Rc<Self>, settings: &Rc<Settings>, message: Message, asked: u32) -> worker::Result<Reply> {
+        let (to, of) = (message.to, message.of);
+        let (step, batch) = self.guarded(|| {
+            let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+            let shard = self.awake(&mut role)?;
+            for key in shard.missing(&settings.limits, &message) {
+                let value = self.row(&key)?;
+                shard.load(&key, value.as_deref()).map_err(|_| "a stored row cannot be read")?;
+            }
+            let step =
+                shard.step(&settings.limits, message, asked, now()).map_err(|_| "a row cannot be written")?;
+            self.write_all(&step.rows)?;
+            Ok((step, shard.batch(now())))
+        })?;
+        let turn = self.follow_up(settings, step, batch);
+        Ok(match turn {
+            Turn::Reply(Outcome::State(mut state)) => {
+                state.operations = self.operations.get();
+                Reply::Now(Outcome::State(state))
+            }
+            Turn::Reply(outcome) => Reply::Now(outcome),
+            Turn::Ask(request, command) => {
+                Reply::After(request, Message { to, of, settled: Vec::new(), command: Some(command) })
+            }
+        })
+    }
+
+    /// Starts what a step asks for besides its reply.
+    fn follow_up(self: &Rc<Self>, settings: &Rc<Settings>, step: Step, batch: Option<Batch>) -> Turn {
+        if let Some(at) = step.alarm {
+            self.set_alarm(at);
+        }
+        if let Some(request) = step.ask {
+            let (object, settings) = (Rc::clone(self), Rc::clone(settings));
+            self.state.wait_until(async move { drop(object.ask(&settings, request).await) });
+        }
+        if let Some(batch) = batch {
+            let (object, settings) = (Rc::clone(self), Rc::clone(settings));
+            self.state.wait_until(async move { object.write_log(&settings, batch).await });
+        }
+        step.turn
+    }
+
+    async fn ask_first(
+        self: &Rc<Self>,
+        settings: &Rc<Settings>,
+        mut request: LeaseRequest,
+        mut message: Message,
+    ) -> worker::Result<Outcome> {
+        for asked in 1..=2 {
+            if self.ask(settings, request).await.is_err() {
+                return Ok(Outcome::Unavailable);
+            }
+            match self.shard(settings, message, asked)? {
+                Reply::Now(outcome) => return Ok(outcome),
+                Reply::After(again, unanswered) => (request, message) = (again, unanswered),
+            }
+        }
+        Ok(Outcome::Unavailable)
+    }
+
+    /// Asks the treasury, and takes its answer in.
+    async fn ask(&self, settings: &Settings, request: LeaseRequest) -> worker::Result<()> {
+        self.count(|operations| operations.treasury_requests = operations.treasury_requests.saturating_add(1));
+        let errand = text(&Call::Treasury(Errand::Lease(request)))?;
+        let answer: Answer = serde_json::from_str(&call(&self.env, TREASURY, &errand).await?)?;
+        self.guarded(|| {
+            let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+            // Restored meanwhile, it has numbers of its own, and the answer is not for it.
+            let Role::Shard(shard) = &mut *role else { return Ok(()) };
+            let rows =
+                shard.answered(&settings.limits, answer, now()).map_err(|_| "a row cannot be written")?;
+            self.write_all(&rows)
+        })
+    }
+
+    /// The alarm. Whatever fails, it rings again while something waits for it.
+    async fn ring(self: &Rc<Self>) {
+        self.count(|operations| operations.requests = operations.requests.saturating_add(1));
+        let rung = self.settings().and_then(|settings| {
+            let (step, batch) = self.guarded(|| {
+                let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+                let shard = self.awake(&mut role)?;
+                let step = shard.tick(&settings.limits, now()).map_err(|_| "a row cannot be written")?;
+                self.write_all(&step.rows)?;
+                self.sweep(shard)?;
+                Ok((step, shard.batch(now())))
+            })?;
+            self.follow_up(&settings, step, batch);
+            Ok(())
+        });
+        if let Err(error) = rung {
+            worker::console_error!("ledger: the alarm failed: {error}");
+            self.set_alarm(now().plus(Duration::from_secs(60)));
+        }
+    }
+
+    fn set_alarm(&self, at: UnixMillis) {
+        let storage = self.state.storage();
+        let storage: &AlarmStorage = storage.as_raw().unchecked_ref();
+        // A moment in milliseconds is far below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        let set = storage.set_alarm(at.millis() as f64);
+        if set.is_err() {
+            worker::console_error!("ledger: the alarm cannot be set");
+        }
+        self.count(|operations| operations.rows_written = operations.rows_written.saturating_add(1));
+    }
+
+    /// Puts a batch of the log into KV.
+    async fn write_log(&self, settings: &Settings, batch: Batch) {
+        self.count(|operations| operations.kv_writes = operations.kv_writes.saturating_add(1));
+        let Batch { key, value, last } = batch;
+        let seconds = settings.log_retention_days.saturating_mul(86_400);
+        let put = async {
+            let put = self.env.kv("LOGS_KV")?.put(&key, value)?;
+            Ok(put.expiration_ttl(seconds).execute().await?)
+        };
+        let written: worker::Result<()> = put.await;
+        if let Err(error) = &written {
+            worker::console_error!("ledger: LOGS_KV refused log records, they are kept: {error}");
+        }
+        if let Role::Shard(shard) = &mut *self.role.borrow_mut() {
+            shard.batch_ended(written.is_ok().then_some(last), now());
+        }
+    }
+
+    /// Runs a step; after a failure storage is asked again, as memory may be ahead of it.
+    fn guarded<T>(&self, step: impl FnOnce() -> worker::Result<T>) -> worker::Result<T> {
+        let result = step();
+        if result.is_err()
+            && let Ok(mut role) = self.role.try_borrow_mut()
+        {
+            *role = Role::Asleep;
+        }
+        result
+    }
+
+    fn awake<'r>(&self, role: &'r mut Role) -> worker::Result<&'r mut Shard> {
+        if !matches!(role, Role::Shard(_)) {
+            *role = Role::Shard(Box::new(self.restore_shard()?));
+        }
+        match role {
+            Role::Shard(shard) => Ok(shard),
+            _ => Err("no shard".into()),
+        }
+    }
+
+    fn restore_shard(&self) -> worker::Result<Shard> {
+        self.create_table()?;
+        let unreadable = |_| worker::Error::from("a stored row cannot be read");
+        let mut shard = Shard::restore(self.row(rows::SHARD)?.as_deref()).map_err(unreadable)?;
+        for key in shard.also_needed() {
+            let value = self.row(&key)?;
+            shard.load(&key, value.as_deref()).map_err(unreadable)?;
+        }
+        for Stored { key, value } in self.revocations()? {
+            shard.load(&key, Some(&value)).map_err(unreadable)?;
+        }
+        Ok(shard)
+    }
+
+    fn restore_treasury(&self) -> worker::Result<Treasury> {
+        self.create_table()?;
+        let unreadable = |_| worker::Error::from("a stored row cannot be read");
+        let mut treasury = Treasury::default();
+        for key in [rows::TREASURY, rows::ENROLMENTS] {
+            if let Some(value) = self.row(key)? {
+                treasury.load(key, &value).map_err(unreadable)?;
+            }
+        }
+        for Stored { key, value } in self.revocations()? {
+            treasury.load(&key, &value).map_err(unreadable)?;
+        }
+        Ok(treasury)
+    }
+
+    fn create_table(&self) -> worker::Result<()> {
+        // Without a rowid a row is one row written; with one, the key's index would be a second.
+        let table = "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+        self.exec(table, Vec::new()).map(drop)
+    }
+
+    fn revocations(&self) -> worker::Result<Vec<Stored>> {
+        // The next text after all that begin so: '0' follows '/'.
+        let range = vec![rows::REVOKED.into(), "revoked0".into()];
+        self.read("SELECT key, value FROM state WHERE key >= ? AND key < ?", range)
+    }
+
+    fn row(&self, key: &str) -> worker::Result<Option<String>> {
+        let found = self.read("SELECT key, value FROM state WHERE key = ?", vec![key.into()])?;
+        Ok(found.into_iter().next().map(|stored| stored.value))
+    }
+
+    fn read(&self, query: &str, bindings: Vec<SqlStorageValue>) -> worker::Result<Vec<Stored>> {
+        let cursor = self.sql.exec(query, bindings)?;
+        let stored = cursor.to_array();
+        self.count_rows(&cursor);
+        stored
+    }
+
+    fn exec(&self, query: &str, bindings: Vec<SqlStorageValue>) -> worker::Result<SqlCursor> {
+        let cursor = self.sql.exec(query, bindings)?;
+        self.count_rows(&cursor);
+        Ok(cursor)
+    }
+
+    fn count_rows(&self, cursor: &SqlCursor) {
+        let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+        let (read, written) = (count(cursor.rows_read()), count(cursor.rows_written()));
+        self.count(|operations| {
+            operations.rows_read = operations.rows_read.saturating_add(read);
+            operations.rows_written = operations.rows_written.saturating_add(written);
+        });
+    }
+
+    fn write_all(&self, rows: &[Row]) -> worker::Result<()> {
+        rows.iter().try_for_each(|row| self.write(row))
+    }
+
+    fn write(&self, row: &Row) -> worker::Result<()> {
+        let key = row.key.as_str().into();
+        match &row.value {
+            None => self.exec("DELETE FROM state WHERE key = ?", vec![key]),
+            Some(value) => self.exec(
+                "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                vec![key, value.as_str().into()],
+            ),
+        }
+        .map(drop)
+    }
+
+    /// Takes away rows of machines that say nothing about today, some at a time.
+    fn sweep(&self, shard: &mut Shard) -> worker::Result<()> {
+        let Some(today) = shard.sweep_before() else {
+            return Ok(());
+        };
+        let day = u32::try_from(today.number()).unwrap_or(u32::MAX);
+        let swept = self.exec(
+            "DELETE FROM state WHERE key IN (SELECT key FROM state WHERE key >= 'machine/' AND key < 'machine0' \
+             AND json_extract(value, '$.day') < ? LIMIT ?)",
+            vec![i64::from(day).try_into()?, i64::from(SWEPT_AT_ONCE).try_into()?],
+        )?;
+        if swept.rows_written() < usize::try_from(SWEPT_AT_ONCE).unwrap_or(0) {
+            shard.has_swept(today);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! The ledger's objects in memory, as `shell::ledger` runs them: what is written is durable before a
+//! reply leaves, a crash takes everything else.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use pip_aide_gateway::ledger::logbook::Batch;
+use pip_aide_gateway::ledger::rows::{self, Row};
+use pip_aide_gateway::ledger::shard::{Shard, Step, Turn};
+use pip_aide_gateway::ledger::treasury::Treasury;
+use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand, LeaseRequest};
+use pip_aide_gateway::ledger::wire::{Command, Message, Outcome, Route, Settlement};
+use pip_aide_gateway::policy::limits::Limits;
+use pip_aide_gateway::units::UnixMillis;
+
+/// Stored rows.
+pub type Rows = BTreeMap<String, String>;
+
+fn persist(stored: &mut Rows, rows: Vec<Row>) {
+    for row in rows {
+        match row.value {
+            Some(value) => stored.insert(row.key, value),
+            None => stored.remove(&row.key),
+        };
+    }
+}
+
+/// A shard's object.
+#[derive(Default)]
+pub struct ShardObject {
+    pub stored: Rows,
+    pub shard: Option<Shard>,
+    /// What was asked of the platform.
+    pub rows_written: u64,
+    pub alarm: Option<UnixMillis>,
+    pub batches: Vec<Batch>,
+}
+
+impl ShardObject {
+    pub fn awake(&mut self) -> &mut Shard {
+        let stored = &self.stored;
+        self.shard.get_or_insert_with(|| {
+            let mut shard = Shard::restore(stored.get(rows::SHARD).map(String::as_str)).unwrap();
+            for key in shard.also_needed() {
+                shard.load(&key, stored.get(&key).map(String::as_str)).unwrap();
+            }
+            for (key, value) in stored.iter().filter(|(key, _)| key.starts_with(rows::REVOKED)) {
+                shard.load(key, Some(value)).unwrap();
+            }
+            shard
+        })
+    }
+
+    fn commit(&mut self, rows: Vec<Row>) {
+        self.rows_written += rows.len() as u64;
+        persist(&mut self.stored, rows);
+    }
+
+    /// One step. `None`: the process died before its rows were durable, and nothing left it.
+    pub fn step(
+        &mut self,
+        limits: &Limits,
+        message: Message,
+        asked: u32,
+        now: UnixMillis,
+        crash: bool,
+    ) -> Option<Step> {
+        self.awake();
+        let shard = self.shard.as_mut()?;
+        for key in shard.missing(limits, &message) {
+            shard.load(&key, self.stored.get(&key).map(String::as_str)).unwrap();
+        }
+        let mut step = shard.step(limits, message, asked, now).unwrap();
+        if crash {
+            self.crash();
+            return None;
+        }
+        self.commit(std::mem::take(&mut step.rows));
+        self.after(&step, now);
+        Some(step)
+    }
+
+    fn after(&mut self, step: &Step, now: UnixMillis) {
+        if let Some(at) = step.alarm {
+            self.alarm = Some(at);
+            self.rows_written += 1;
+        }
+        if let Some(batch) = self.shard.as_mut().and_then(|shard| shard.batch(now)) {
+            self.batches.push(batch);
+        }
+    }
+
+    pub fn answered(&mut self, limits: &Limits, answer: Answer, now: UnixMillis) {
+        if let Some(shard) = &mut self.shard {
+            let rows = shard.answered(limits, answer, now).unwrap();
+            self.commit(rows);
+        }
+    }
+
+    pub fn tick(&mut self, limits: &Limits, now: UnixMillis) -> Step {
+        self.alarm = None;
+        self.awake();
+        let shard = self.shard.as_mut().unwrap();
+        let mut step = shard.tick(limits, now).unwrap();
+        self.commit(std::mem::take(&mut step.rows));
+        self.sweep();
+        self.after(&step, now);
+        step
+    }
+
+    /// As the object's SQL does it, some rows at a time.
+    fn sweep(&mut self) {
+        let Some(today) = self.shard.as_ref().and_then(Shard::sweep_before) else {
+            return;
+        };
+        let is_stale = |value: &str| {
+            let value: serde_json::Value = serde_json::from_str(value).unwrap();
+            value["day"].as_u64().unwrap() < today.number()
+        };
+        let stale = self.stored.iter().filter(|(key, value)| key.starts_with(rows::MACHINE) && is_stale(value));
+        let stale: Vec<String> = stale.map(|(key, _)| key.clone()).take(500).collect();
+        for key in &stale {
+            self.stored.remove(key);
+        }
+        self.rows_written += stale.len() as u64;
+        if stale.len() < 500 {
+            self.shard.as_mut().unwrap().has_swept(today);
+        }
+    }
+
+    pub fn crash(&mut self) {
+        self.shard = None;
+    }
+}
+
+/// The treasury's object.
+#[derive(Default)]
+pub struct TreasuryObject {
+    pub stored: Rows,
+    pub treasury: Option<Treasury>,
+    pub rows_written: u64,
+    pub requests: u64,
+}
+
+impl TreasuryObject {
+    pub fn step(&mut self, limits: &Limits, errand: Errand, now: UnixMillis, crash: bool) -> Option<Answer> {
+        let stored = &self.stored;
+        let treasury = self.treasury.get_or_insert_with(|| {
+            let mut treasury = Treasury::default();
+            for (key, value) in stored {
+                treasury.load(key, value).unwrap();
+            }
+            treasury
+        });
+        self.requests += 1;
+        let step = treasury.step(limits, errand, 0x5a17, now).unwrap();
+        if crash {
+            self.treasury = None;
+            return None;
+        }
+        self.rows_written += step.rows.len() as u64;
+        persist(&mut self.stored, step.rows);
+        Some(step.answer)
+    }
+}
+
+/// All objects, with a network on which nothing is lost or late.
+pub struct Objects {
+    pub limits: Limits,
+    pub shards: BTreeMap<u32, ShardObject>,
+    pub treasury: TreasuryObject,
+}
+
+impl Objects {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, shards: BTreeMap::new(), treasury: TreasuryObject::default() }
+    }
+
+    pub fn shard(&mut self, shard: u32) -> &mut ShardObject {
+        self.shards.entry(shard).or_default()
+    }
+
+    pub fn treasury(&mut self, errand: Errand, now: UnixMillis) -> Answer {
+        self.treasury.step(&self.limits, errand, now, false).unwrap()
+    }
+
+    pub fn lease(&mut self, request: LeaseRequest, now: UnixMillis) {
+        let shard = request.shard;
+        let answer = self.treasury(Errand::Lease(request), now);
+        self.shards.entry(shard).or_default().answered(&self.limits, answer, now);
+    }
+
+    /// One message, as the shell carries it out.
+    pub fn exchange(&mut self, mut message: Message, now: UnixMillis) -> Outcome {
+        let (to, of) = (message.to, message.of);
+        for asked in 0..=2 {
+            let step = self.shards.entry(to).or_default().step(&self.limits, message, asked, now, false).unwrap();
+            if let Some(request) = step.ask {
+                self.lease(request, now);
+            }
+            match step.turn {
+                Turn::Reply(outcome) => return outcome,
+                Turn::Ask(request, command) => {
+                    self.lease(request, now);
+                    message = Message { to, of, settled: Vec::new(), command: Some(command) };
+                }
+            }
+        }
+        Outcome::Unavailable
+    }
+
+    /// A command to the shard of a subject, wherever that is today.
+    pub fn send(&mut self, subject: &str, command: Command, now: UnixMillis) -> Outcome {
+        let mut route = match self.treasury(Errand::Route, now) {
+            Answer::Route(route) => route,
+            other => panic!("{other:?}"),
+        };
+        loop {
+            match self.send_by(route, subject, command.clone(), now) {
+                Outcome::Moved(moved) => route = moved,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The same by what a Worker thinks that it knows.
+    pub fn send_by(&mut self, route: Route, subject: &str, command: Command, now: UnixMillis) -> Outcome {
+        let (to, of) = (route.shard_of(subject), route.shards);
+        self.exchange(Message { to, of, settled: Vec::new(), command: Some(command) }, now)
+    }
+
+    pub fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
+        let (to, of) = (settlement.shard, self.limits.shards);
+        let outcome = self.exchange(Message { to, of, settled: vec![settlement], command: None }, now);
+        assert_eq!(outcome, Outcome::Settled);
+    }
+
+    pub fn crash(&mut self) {
+        self.treasury.treasury = None;
+        self.shards.values_mut().for_each(ShardObject::crash);
+    }
+}
