@@ -20,7 +20,7 @@ const FRESH: Duration = Duration::from_secs(300);
 
 /// In dense traffic nonces are not written down one by one. Storage then says up to which moment
 /// nonces may have been admitted, this much ahead of the clock.
-const AHEAD: Duration = Duration::from_secs(5);
+const AHEAD: Duration = Duration::from_secs(3);
 
 /// Nonces that one write lists; more are covered by the horizon.
 pub const MOST_LISTED: usize = 512;
@@ -147,8 +147,8 @@ mod tests {
         let mut nonces = Nonces::default();
         let now = UnixMillis::from_seconds(1_000);
         let horizon = horizon_ahead(now);
-        assert_eq!(nonces.check(&nonce(1, 1_305), horizon, now), Verdict::Unsure);
-        assert_eq!(nonces.check(&nonce(1, 1_306), horizon, now), Verdict::New);
+        assert_eq!(nonces.check(&nonce(1, 1_303), horizon, now), Verdict::Unsure);
+        assert_eq!(nonces.check(&nonce(1, 1_304), horizon, now), Verdict::New);
         nonces.remember(&nonce(1, 1_200));
         assert_eq!(nonces.check(&nonce(1, 1_200), horizon, now), Verdict::Replayed, "known for certain");
         assert!(nonces.after(UnixMillis::from_seconds(1_260)).is_empty());
