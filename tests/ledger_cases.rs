@@ -177,6 +177,24 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
     let next = shard.alarm.unwrap();
     shard.tick(&limits, next);
     assert_eq!((shard.alarm, shard.batches.len()), (None, 0));
+    // Traffic that needs no alarm makes it rarer.
+    let mut alarms = 0;
+    for minute in 0..600 {
+        let now = next.plus(Duration::from_secs(60 * minute));
+        let shard = objects.shard(0);
+        if shard.alarm.is_some_and(|alarm| alarm <= now) {
+            shard.tick(&limits, now);
+            alarms += 1;
+        }
+        let id = format!("r{minute}");
+        let outcome = admit(&mut objects, &id, "m", 0, now);
+        let Outcome::Admitted { record_at, .. } = outcome else { panic!("{outcome:?}") };
+        objects.settle(Settlement { record_at, epoch: 2, ..settlement(&id, "m", Charge::Nothing) }, now);
+        let shard = objects.shard(0);
+        let last = shard.batches.pop().map(|batch| batch.last);
+        shard.awake().batch_ended(last, now);
+    }
+    assert!((3..=12).contains(&alarms), "{alarms}");
 }
 
 #[test]
@@ -475,9 +493,10 @@ fn an_idle_shard_gives_its_lease_back() {
     objects.settle(settlement("a", &zero, Charge::Actual(nano(10))), at(0));
     let alarm = objects.shard(0).alarm.unwrap();
     let step = objects.shard(0).tick(&limits, alarm);
-    assert_eq!(step.ask, None, "traffic has just been");
+    assert_eq!(step.ask, None, "there has just been a request");
     let alarm = objects.shard(0).alarm.unwrap();
-    // The settings' day has begun anew by then, so look at leases on the first day's clock only.
+    assert_eq!(alarm, at(180_000));
+    // The clock's day has begun anew by then, so the treasury is held to the first one.
     let ask = objects.shard(0).tick(&limits, alarm).ask.expect("the lease is given back");
     assert!(ask.holds_only);
     assert_eq!(ask.pools.iter().find(|pool| pool.pool == "service").unwrap().held, nano(10));

@@ -30,7 +30,7 @@ impl Weather {
         let mut random = Random::new(seed ^ 0xabcd);
         let calm = seed % 4 == 0;
         let pauses = [3, 40, 400, 5_000, 60_000];
-        let crowded = random.chance(10);
+        let crowded = random.chance(3);
         let pause_ms = if crowded { 40 } else { pauses[usize::try_from(random.below(5)).unwrap()] };
         let bad = |random: &mut Random, most: u64| if calm { 0 } else { random.below(most) };
         Self {

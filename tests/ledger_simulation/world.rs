@@ -139,6 +139,7 @@ enum Event {
     Upstream { request: usize },
     KeepPromise { isolate: usize, shard: u32 },
     Alarm { shard: u32, at: UnixMillis },
+    Tidy { shard: u32, life: u64 },
     Kv { shard: u32, life: u64, batch: Batch, ok: bool },
 }
 
@@ -270,6 +271,7 @@ impl World {
                 self.flush(isolate, shard, settled);
             }
             Event::Alarm { shard, at } => self.ring(shard, at),
+            Event::Tidy { shard, life } => self.tidy(shard, life),
             Event::Kv { shard, life, batch, ok } => {
                 if ok {
                     self.kv.insert(batch.key, batch.value);
@@ -461,13 +463,22 @@ impl World {
             self.ask_treasury(index, request, None);
         }
         let life = self.lives[index];
+        for batch in std::mem::take(&mut self.shards[index].unsure) {
+            // The restored object looks whether KV has it; it may not see it yet.
+            let seen = !self.random.chance(self.weather.lose);
+            let is_there = seen && self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
+            let now = self.clock();
+            self.shards[index].awake().batch_ended(is_there.then_some(batch.last), now);
+        }
+        if std::mem::take(&mut self.shards[index].is_ahead) {
+            self.at(3_000, Event::Tidy { shard, life });
+        }
         for batch in std::mem::take(&mut self.shards[index].batches) {
             let ok = !self.random.chance(self.weather.lose);
             let delay = 1 + self.random.below(200);
             self.at(delay, Event::Kv { shard, life, batch, ok });
         }
-        let spilled = self.shards[index].stored.keys().filter(|key| key.starts_with(rows::MACHINE)).count();
-        self.tally.spilled += spilled as u64;
+        self.tally.spilled += u64::from(self.shards[index].stored.keys().any(|key| key.starts_with(rows::MACHINE)));
     }
 
     fn ask_treasury(&mut self, index: usize, request: LeaseRequest, waiting: Option<Waiting>) {
@@ -639,6 +650,21 @@ impl World {
         self.after(index, &step);
     }
 
+    fn tidy(&mut self, shard: u32, life: u64) {
+        let index = shard as usize;
+        if self.lives[index] != life {
+            return;
+        }
+        let now = self.clock();
+        match self.shards[index].tidy(now) {
+            Some(step) => {
+                self.check_storage(index);
+                self.after(index, &step);
+            }
+            None => self.at(3_000, Event::Tidy { shard, life }),
+        }
+    }
+
     /// What storage says is gone covers all that may be billed: at any moment everything else may
     /// be lost.
     fn check_storage(&mut self, index: usize) {
@@ -698,11 +724,17 @@ impl World {
                     let answer = self.treasury.step(&self.limits, Errand::Lease(request), end, false).unwrap();
                     self.shards[index].answered(&self.limits, answer, end);
                 }
+                for batch in std::mem::take(&mut self.shards[index].unsure) {
+                    let is_there = self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
+                    self.shards[index].awake().batch_ended(is_there.then_some(batch.last), end);
+                }
                 for batch in std::mem::take(&mut self.shards[index].batches) {
                     self.kv.insert(batch.key.clone(), batch.value.clone());
                     self.shards[index].awake().batch_ended(Some(batch.last), end);
                 }
             }
+            // What KV has is taken out of the row with the next write.
+            self.shards[index].tidy(end);
             self.check_storage(index);
             let Some(main) = self.shards[index].stored.get(rows::SHARD) else { continue };
             let main: serde_json::Value = serde_json::from_str(main).unwrap();
