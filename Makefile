@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test test-python bench lint clean setup worker null-worker force
+.PHONY: help build dev test test-python test-guards bench lint clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -52,6 +52,9 @@ test: build test-python ## Build, then run every test, native and against the re
 
 test-python: ## The tests of pip-aide-login only
 	python3 -m unittest discover -s clients/python/tests
+
+test-guards: ## Take the ledger's guards out one by one, and look that a test fails without each: slow
+	@python3 -B tests/guards/guards.py $(if $(ONLY),'$(ONLY)')
 
 bench: build ## Measure it on loopback, 10 minutes; ONLY=table VARIANTS=regex SAVE=1: benches/gateway/README.md
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory null-worker
