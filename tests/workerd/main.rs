@@ -15,6 +15,7 @@ mod enrolment;
 mod enrolment_limits;
 mod foreign;
 mod front_door;
+mod ledger_load;
 mod limits;
 mod minted;
 mod misconfigured;

@@ -15,10 +15,7 @@ const PATH: &str = "/admin/revocations";
 
 /// A token of the operator with this name.
 fn operator(gateway: &Gateway, name: &str) -> String {
-    let mut claims = claims(name);
-    claims["aud"] = Value::from("pip-aide/operator");
-    let key = gateway.operator_key();
-    bearer(&key.sign(&key.header(), &claims))
+    bearer(&gateway.operator_key().operator_token(name))
 }
 
 #[track_caller]
