@@ -11,6 +11,7 @@
 
 mod anonymous;
 mod bad_input;
+mod buckets;
 mod enrolment;
 mod enrolment_limits;
 mod foreign;
@@ -27,6 +28,7 @@ mod restart;
 mod revocation;
 mod rollout;
 mod rotation;
+mod shards;
 mod signed;
 mod signed_attacks;
 mod spend_cap;
