@@ -20,6 +20,7 @@ mod ledger_load;
 mod limits;
 mod minted;
 mod misconfigured;
+mod operations;
 mod package;
 #[path = "../token_support/peers.rs"]
 mod peers;
