@@ -199,7 +199,7 @@ fn another_number_of_shards_waits_for_the_next_day() {
 }
 
 /// What a request for this context reserves: what is charged when the model tells no usage.
-fn reservation(context: &str) -> u64 {
+pub fn reservation(context: &str) -> u64 {
     let model = Biller::start(Count::Most, &[Deed::NoUsage]);
     let settings = Settings::new().unhurried().model_on(model.port());
     let (_fleet, worker) = start(&settings);
