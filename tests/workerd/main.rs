@@ -16,6 +16,7 @@ mod enrolment;
 mod enrolment_limits;
 mod foreign;
 mod front_door;
+mod kv_limits;
 mod ledger_crashes;
 mod ledger_load;
 mod limits;
