@@ -11,13 +11,18 @@
 
 mod anonymous;
 mod bad_input;
+mod buckets;
 mod enrolment;
 mod enrolment_limits;
 mod foreign;
 mod front_door;
+mod kv_limits;
+mod ledger_crashes;
+mod ledger_load;
 mod limits;
 mod minted;
 mod misconfigured;
+mod operations;
 mod package;
 #[path = "../token_support/peers.rs"]
 mod peers;
@@ -26,6 +31,7 @@ mod restart;
 mod revocation;
 mod rollout;
 mod rotation;
+mod shards;
 mod signed;
 mod signed_attacks;
 mod spend_cap;

@@ -76,3 +76,8 @@ fn keys_that_are_missing_short_or_repeated() {
     let twice = format!("a={0},b={0}", key.secret);
     assert_refuses("TOKEN_KEYS", &key.secret, settings().secret("TOKEN_KEYS", &twice));
 }
+
+#[test]
+fn a_bucket_store_that_is_not_bound() {
+    assert_refuses("LIMITS_KV", "", settings().var("LIMIT_STORE", "kv"));
+}

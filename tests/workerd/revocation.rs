@@ -9,16 +9,13 @@ use crate::support::credentials::{Key, bearer, claims, unix_seconds};
 use crate::support::enrol::{address, post, solved};
 use crate::support::gateway::{Gateway, Settings, request_body};
 use crate::support::random_word;
-use crate::support::signing::ToSign;
+use crate::support::signing::{self, ToSign};
 
 const PATH: &str = "/admin/revocations";
 
 /// A token of the operator with this name.
 fn operator(gateway: &Gateway, name: &str) -> String {
-    let mut claims = claims(name);
-    claims["aud"] = Value::from("pip-aide/operator");
-    let key = gateway.operator_key();
-    bearer(&key.sign(&key.header(), &claims))
+    bearer(&gateway.operator_key().operator_token(name))
 }
 
 #[track_caller]
@@ -54,10 +51,7 @@ fn a_revocation_is_in_force_at_once_and_survives_a_crash_until_it_is_taken_back(
     let enrolled = post(&gateway, &home, "/v1/enroll", &solved(&gateway, &home)).json();
     let text = |name: &str| enrolled[name].as_str().unwrap_or_else(|| panic!("{enrolled}")).to_owned();
     let (machine, own) = (text("machine_id"), text("token"));
-    let signed = || {
-        let to_sign = ToSign { nonce: random_word(), ..ToSign::analysis(gateway.key(), &machine) };
-        to_sign.sign(&gateway).send(&gateway)
-    };
+    let signed = || signing::anew(&gateway, || ToSign::analysis(gateway.key(), &machine));
     let second = token(gateway.key(), &machine, &json!({}));
     let jti = random_word();
     let stolen = token(gateway.key(), "laptop", &json!({ "jti": jti }));
@@ -155,7 +149,7 @@ fn a_revocation_is_in_force_at_once_and_survives_a_crash_until_it_is_taken_back(
 }
 
 /// `1970-01-01T00:00:00Z`, by days counted as everybody does it.
-fn rfc3339(seconds: u64) -> String {
+pub fn rfc3339(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     let mut left = days;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::front_door::NO_CV2;
 use crate::signed::assert_stranger;
@@ -230,10 +230,7 @@ fn what_one_version_admitted_the_other_does_not_admit_again() {
     let token = rotation.old.token("stolen");
     assert_eq!(analyze(before, &token).status, 200);
     assert_eq!(analyze(added, &token).status, 200);
-    let mut claims = crate::support::credentials::claims("alice");
-    claims["aud"] = Value::from("pip-aide/operator");
-    let operator = &rotation.operator;
-    let authorization = bearer(&operator.sign(&operator.header(), &claims));
+    let authorization = bearer(&rotation.operator.operator_token("alice"));
     let body = json!({ "machine": "stolen", "reason": "lost" }).to_string();
     assert_eq!(added.post("/admin/revocations", &authorization, body.as_bytes()).status, 200);
     analyze(before, &token).assert_problem(403, "revoked");

@@ -42,7 +42,7 @@ fn reservation() -> u64 {
 }
 
 /// A day that does not end while a test runs, and when it ends.
-fn day() -> (String, u64) {
+pub fn day() -> (String, u64) {
     let middle = unix_seconds() + HALF_A_DAY;
     let minute = middle / 60 % (24 * 60);
     (format!("{:02}:{:02}Z", minute / 60, minute % 60), middle / 60 * 60)

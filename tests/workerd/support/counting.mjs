@@ -1,5 +1,6 @@
 // Stands before the built Worker and counts what it asks of the platform: each binding that costs
-// something is replaced by one that counts and passes on. GET /counted tells, and starts again from 0.
+// something is replaced by one that counts and passes on. GET /counted tells, and starts again from 0;
+// GET /written tells every write to KV so far, as {namespace, key, at}, the time in milliseconds.
 import Gateway, { Ledger as Built, LedgerCore } from "./index.js";
 
 let counted = {};
@@ -35,9 +36,21 @@ const called = (stub) => ({
   },
 });
 
+// When each key was written, for GET /written; a write is told of once it is done.
+const written = [];
+const timed = (kv, name) =>
+  seen(kv, (method, member) =>
+    method === "put"
+      ? (key, ...rest) => {
+          const at = Date.now();
+          return member(key, ...rest).then(() => void written.push({ namespace: name, key, at }));
+        }
+      : member,
+  );
+
 const wrapped = (env) =>
   seen(env, (name, binding) => {
-    if (name === "LOGS_KV") return calls(binding, "kv");
+    if (name === "LOGS_KV" || name === "LIMITS_KV") return timed(calls(binding, "kv"), name);
     if (name !== "LEDGER") return binding;
     return seen(binding, (method, member) =>
       method === "get" || method === "getByName"
@@ -66,7 +79,9 @@ export class Ledger extends Built {
 
 export default {
   fetch(request, env, context) {
-    if (new URL(request.url).pathname !== "/counted") return new Gateway(context, wrapped(env)).fetch(request);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/written") return Response.json(written);
+    if (pathname !== "/counted") return new Gateway(context, wrapped(env)).fetch(request);
     const told = Response.json(counted);
     counted = {};
     return told;

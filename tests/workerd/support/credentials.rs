@@ -37,6 +37,13 @@ impl Key {
         self.sign(&self.header(), &claims(machine))
     }
 
+    /// An operator's token, if this is a key for such.
+    pub fn operator_token(&self, name: &str) -> String {
+        let mut claims = claims(name);
+        claims["aud"] = Value::from("pip-aide/operator");
+        self.sign(&self.header(), &claims)
+    }
+
     /// A token with any header and claims.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         static MINTER: Helper = Helper::new("mint.mjs");

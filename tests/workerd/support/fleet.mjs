@@ -1,16 +1,19 @@
 // Several Workers in one workerd, each on a port of its own, all with the ledger of the first: as
 // versions of a Worker stand side by side on Cloudflare while one takes the place of another. Takes
-// a file with [{name, bindings, main}]; prints {name: port} once they listen, and runs until it is
-// ended. `main` is a module of this folder that stands before the built Worker, if there is one.
+// a file with [{name, bindings, main}] and a folder for their storage; prints {name: port} once they
+// listen, and runs until it is ended. `main` is a module of this folder that stands before the built
+// Worker, if there is one.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 
 // Wrangler's own, of Wrangler's version.
 const { Log, LogLevel, Miniflare } = createRequire(createRequire(import.meta.url).resolve("wrangler"))("miniflare");
 
 const beside = (name) => new URL(name, import.meta.url);
 const built = (name) => new URL(`../../../build/${name}`, import.meta.url);
-const workers = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const [file, storage] = process.argv.slice(2);
+const workers = JSON.parse(readFileSync(file, "utf8"));
 const compatibilityDate = /^compatibility_date = "(.+)"$/m.exec(readFileSync(beside("../../../wrangler.toml"), "utf8"))[1];
 
 const worker = [
@@ -20,6 +23,8 @@ const worker = [
 const miniflare = new Miniflare({
   log: new Log(LogLevel.WARN),
   cf: false,
+  durableObjectsPersist: join(storage, "objects"),
+  kvPersist: join(storage, "kv"),
   workers: workers.map(({ name, bindings, main }) => ({
     name,
     bindings,
@@ -28,7 +33,7 @@ const miniflare = new Miniflare({
       ? [{ type: "ESModule", path: main, contents: readFileSync(beside(main), "utf8") }, ...worker]
       : worker,
     durableObjects: { LEDGER: { className: "Ledger", scriptName: workers[0].name, useSQLite: true } },
-    kvNamespaces: { LOGS_KV: "logs" },
+    kvNamespaces: { LOGS_KV: "logs", LIMITS_KV: "limits" },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   })),
 });

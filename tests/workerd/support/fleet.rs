@@ -1,6 +1,8 @@
 //! Several Workers in one workerd, each on a port of its own, with one ledger and one log: versions
 //! that stand side by side, settings that differ, a module of ours before the built Worker.
 
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -13,9 +15,15 @@ use super::{support_file, wait_for};
 
 /// Running Workers.
 pub struct Fleet {
+    main: Option<&'static str>,
+    // Before the folder that it writes to, so that it ends first.
+    running: Mutex<Option<Running>>,
+    folder: Folder,
+}
+
+struct Running {
     ports: Map<String, Value>,
     process: Supervised,
-    _folder: Folder,
 }
 
 /// One of them.
@@ -31,38 +39,64 @@ impl Fleet {
     }
 
     /// The same with a module of `tests/workerd/support` before each.
-    pub fn start_behind(main: Option<&str>, workers: &[(&str, Settings)]) -> Self {
+    pub fn start_behind(main: Option<&'static str>, workers: &[(&str, Settings)]) -> Self {
         show_logs_of_failed_tests();
-        let folder = Folder::new("fleet");
+        let fleet = Self { main, running: Mutex::new(None), folder: Folder::new("fleet") };
+        fleet.set(workers);
+        fleet.run();
+        fleet
+    }
+
+    /// Gives them other settings, from their next start on.
+    pub fn set(&self, workers: &[(&str, Settings)]) {
         let list: Vec<Value> = workers
             .iter()
-            .map(|(name, settings)| json!({ "name": name, "main": main, "bindings": settings.bindings() }))
+            .map(|(name, settings)| json!({ "name": name, "main": self.main, "bindings": settings.bindings() }))
             .collect();
-        let file = folder.path().join("workers.json");
-        std::fs::write(&file, Value::from(list).to_string()).expect("the list is written");
+        std::fs::write(self.list(), Value::from(list).to_string()).expect("the list is written");
+    }
+
+    /// Ends every process of theirs at once, as a power failure would, and leaves the storage.
+    pub fn crash(&self) {
+        let running = self.running.lock().expect("no start failed").take();
+        if let Some(running) = running {
+            running.process.kill();
+        }
+    }
+
+    /// Starts them again on the same storage, on other ports.
+    pub fn run(&self) {
         let _turn = Turn::take();
-        let output = folder.path().join("output.txt");
+        let output = self.folder.path().join("output.txt");
         note_output(&output);
+        let printed_before = std::fs::read_to_string(&output).map_or(0, |text| text.lines().count());
         let process = Supervised::start("node".as_ref(), output, |command| {
-            command.arg(support_file("fleet.mjs")).arg(&file);
+            command.arg(support_file("fleet.mjs")).arg(self.list()).arg(self.folder.path().join("state"));
         });
         let ports = wait_for(Duration::from_secs(240), || {
             assert!(process.runs(), "the Workers did not start:\n{}", process.output());
-            process.output().lines().find_map(|line| serde_json::from_str(line).ok())
+            let printed = process.output();
+            printed.lines().skip(printed_before).find_map(|line| serde_json::from_str(line).ok())
         })
         .unwrap_or_else(|| panic!("the Workers did not start:\n{}", process.output()));
-        Self { ports, process, _folder: folder }
+        *self.running.lock().expect("no start failed") = Some(Running { ports, process });
+    }
+
+    fn list(&self) -> PathBuf {
+        self.folder.path().join("workers.json")
     }
 
     /// The one with this name.
     pub fn member(&self, name: &str) -> Member {
-        let port = self.ports[name].as_u64().and_then(|port| port.try_into().ok());
-        Member { port: port.unwrap_or_else(|| panic!("{name} does not listen: {:?}", self.ports)) }
+        let running = self.running.lock().expect("no start failed");
+        let ports = &running.as_ref().expect("they run").ports;
+        let port = ports[name].as_u64().and_then(|port| port.try_into().ok());
+        Member { port: port.unwrap_or_else(|| panic!("{name} does not listen: {ports:?}")) }
     }
 
     /// All that they have printed.
     pub fn output(&self) -> String {
-        self.process.output()
+        std::fs::read_to_string(self.folder.path().join("output.txt")).unwrap_or_default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the front-door tests share.
 
 pub mod aimock;
+pub mod biller;
 pub mod client;
 pub mod credentials;
 pub mod door;
@@ -9,8 +10,10 @@ pub mod faulty;
 pub mod fleet;
 pub mod forge;
 pub mod gateway;
+pub mod load;
 pub mod logs;
 pub mod node;
+pub mod overview;
 pub mod prices;
 pub mod process;
 pub mod provider;

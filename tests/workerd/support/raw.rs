@@ -40,7 +40,7 @@ pub fn exchange(port: u16, bytes: &[u8], then: Then) -> Option<Reply> {
 }
 
 /// Reads one answer.
-pub fn read(mut stream: TcpStream) -> Option<Reply> {
+pub fn read(mut stream: impl Read) -> Option<Reply> {
     let mut received = Vec::new();
     let mut chunk = [0; 8_192];
     loop {

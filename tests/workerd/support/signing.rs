@@ -1,5 +1,7 @@
 //! Signed requests: signed by a published client, and then sent as they are or changed on the way.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::client::Reply;
@@ -7,7 +9,7 @@ use super::credentials::{Key, unix_seconds};
 use super::door::Door;
 use super::gateway::request_body;
 use super::node::Helper;
-use super::random_word;
+use super::{random_word, wait_for};
 use crate::front_door::NO_CV2;
 
 /// What a client signs. Each part can be set before it signs.
@@ -121,6 +123,22 @@ impl Signed {
         headers.retain(|(name, _)| name != "content-length" && name != "host");
         Self { method, target, headers, body: Some(body).filter(|body| !body.is_empty()) }
     }
+}
+
+/// Sends what `make` gives to sign. For some seconds after a crash the ledger cannot tell whether a
+/// nonce is new, and says 503: as `Retry-After` asks, the client then comes back with a new signature.
+#[track_caller]
+pub fn anew(gateway: &impl Door, make: impl Fn() -> ToSign) -> Reply {
+    let reply = wait_for(Duration::from_secs(15), || {
+        let reply = make().sign(gateway).send(gateway);
+        if reply.status != 503 {
+            return Some(reply);
+        }
+        reply.assert_problem(503, "ledger-unavailable");
+        std::thread::sleep(Duration::from_secs(reply.retry_after()));
+        None
+    });
+    reply.expect("the ledger knows again what is new")
 }
 
 fn headers_of(list: &Value) -> Vec<(String, String)> {
