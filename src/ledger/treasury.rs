@@ -21,8 +21,9 @@ use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// Of what a cap has left, the part (one in so many, for each shard) that a shard gets at once. It
-/// makes leases shrink as the cap nears.
-const SHARE: u64 = 2;
+/// makes leases shrink as the cap nears, so that little lies idle with one shard while another is
+/// refused.
+const SHARE: u64 = 4;
 
 const VERSION: u32 = 1;
 
