@@ -91,7 +91,7 @@ impl Line<'_> {
         let quote_at = start.saturating_add(usize::from(escaped));
         if let Some(quote) = self.byte(quote_at).filter(|byte| b"\"'`".contains(byte)) {
             let start = quote_at.saturating_add(1);
-            return (start, self.closing(start, quote, escaped));
+            return (start, self.closing(start, quote, escaped, self.bytes.len()));
         }
         let key = self.slice(name.start, name.end);
         let ends = |end: &[u8]| {
@@ -102,7 +102,7 @@ impl Line<'_> {
         };
         let is_header = announced && (ends(b"authorization") || ends(b"cookie"));
         let end = match name.opening {
-            Some(quote) => self.closing(start, quote, false),
+            Some(quote) => self.closing(start, quote, false, self.bytes.len()),
             _ if whole_line || is_header => {
                 let end = self.until(start, |byte| is_header && b"\"'`".contains(&byte));
                 self.trimmed(start, end)
@@ -116,18 +116,21 @@ impl Line<'_> {
         (start, end)
     }
 
-    /// The place of the closing `quote` from `start` on, or the line's end. `escaped`: the quote
-    /// that opened was written `\"`, as in JSON within JSON, and so is the one that closes.
-    pub(super) fn closing(&self, start: usize, quote: u8, escaped: bool) -> usize {
+    /// The place of the closing `quote` from `start` on, at most `reach` bytes further, or the line's
+    /// end. `escaped`: the quote that opened was written `\"`, as in JSON within JSON, and so is the
+    /// one that closes.
+    pub(super) fn closing(&self, start: usize, quote: u8, escaped: bool, reach: usize) -> usize {
+        let last = start.saturating_add(reach).min(self.bytes.len());
         let mut at = start;
-        while let Some(byte) = self.byte(at) {
-            let is_escape = byte == b'\\';
-            if byte == quote || (is_escape && escaped && self.byte(at.saturating_add(1)) == Some(quote)) {
-                return at;
+        while at < last {
+            at = self.until(at, |byte| byte == quote || byte == b'\\');
+            let is_escape = self.byte(at) == Some(b'\\');
+            if !is_escape || (escaped && self.byte(at.saturating_add(1)) == Some(quote)) {
+                return at.min(last);
             }
-            at = at.saturating_add(if is_escape && !escaped { 2 } else { 1 });
+            at = at.saturating_add(if escaped { 1 } else { 2 });
         }
-        at.min(self.bytes.len())
+        at.min(last)
     }
 
     fn trimmed(&self, start: usize, end: usize) -> usize {

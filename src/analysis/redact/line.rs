@@ -1,9 +1,11 @@
 //! Finds the secrets of one line by walking its bytes once. Each look ahead ends where the walk
 //! goes on, and each look back where the last one began, so that the work stays linear.
 
+use std::sync::LazyLock;
+
 use super::secrets::Found;
-use super::words::{names_a_secret, token_at};
-use super::{EMAIL_MARK, MARK, USER_MARK};
+use super::words::{begins_token, names_a_secret, token_at};
+use super::{EMAIL_MARK, MARK, USER_MARK, work};
 
 /// How far a look back or ahead goes for a name, a host or a user.
 pub(super) const REACH: usize = 256;
@@ -23,8 +25,12 @@ pub(super) struct Line<'a> {
 pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
     let mut line = Line { bytes: line.as_bytes(), offset, found, is_prompt: false, plain_until: 0 };
     line.netrc();
+    let stops = &*STOPS;
     let mut at = 0_usize;
-    while let Some(byte) = line.byte(at) {
+    loop {
+        // Most bytes begin nothing.
+        at = line.until(at, |byte| stops.get(usize::from(byte)).is_none_or(|stop| *stop));
+        let Some(byte) = line.byte(at) else { return };
         let next = match byte {
             b':' if line.starts_with(at, b"://") => line.url(at),
             b':' | b'=' => line.assignment(at, byte),
@@ -35,10 +41,18 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
             b'P' | b'p' => line.prompt(at),
             _ => None,
         };
-        let next = next.or_else(|| line.token(at, byte));
+        let next = next.or_else(|| line.token(at));
         at = next.unwrap_or(0).max(at.saturating_add(1));
     }
 }
+
+/// The bytes at which the walk looks closer.
+static STOPS: LazyLock<[bool; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|byte| {
+        let byte = u8::try_from(byte).unwrap_or(0);
+        b":=@/\\-BbTPp".contains(&byte) || begins_token(byte)
+    })
+});
 
 pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
@@ -69,6 +83,7 @@ impl Line<'_> {
     pub(super) fn until(&self, at: usize, stops: impl Fn(u8) -> bool) -> usize {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let length = rest.iter().position(|byte| stops(*byte)).unwrap_or(rest.len());
+        work::count(length);
         at.saturating_add(length)
     }
 
@@ -76,6 +91,7 @@ impl Line<'_> {
     pub(super) fn until_within(&self, at: usize, reach: usize, stops: impl Fn(u8) -> bool) -> usize {
         let rest = self.slice(at, at.saturating_add(reach).min(self.bytes.len()));
         let length = rest.iter().position(|byte| stops(*byte)).unwrap_or(rest.len());
+        work::count(length);
         at.saturating_add(length)
     }
 
@@ -83,6 +99,7 @@ impl Line<'_> {
     pub(super) fn back(&self, at: usize, belongs: impl Fn(u8) -> bool) -> usize {
         let length =
             self.slice(at.saturating_sub(REACH), at).iter().rev().take_while(|byte| belongs(**byte)).count();
+        work::count(length);
         at.saturating_sub(length)
     }
 
@@ -218,14 +235,20 @@ impl Line<'_> {
             return None;
         }
         let name = self.slice(name_start, name_end);
+        let secret = names_a_secret(name);
+        // Only then is it worth the way to the value's end: `,-a,b` may stand a thousand times in a row.
+        if !secret && name != b"u" {
+            return None;
+        }
+        let reach = if secret { self.bytes.len() } else { REACH };
         let quote = self.before(gap).filter(|byte| b"\"'".contains(byte));
         let value_end = match quote {
-            Some(quote) => self.closing(gap, quote, false),
-            None => self.until(gap, |byte| byte.is_ascii_whitespace()),
+            Some(quote) => self.closing(gap, quote, false, reach),
+            None => self.until_within(gap, reach, |byte| byte.is_ascii_whitespace()),
         };
         let value = self.slice(gap, value_end);
-        let login = name == b"u" && value.iter().skip(1).any(|byte| *byte == b':') && !value.contains(&b'/');
-        if names_a_secret(name) || login {
+        let login = value.iter().skip(1).any(|byte| *byte == b':') && !value.contains(&b'/');
+        if secret || login {
             self.mark(gap, value_end, MARK, true);
             return Some(value_end);
         }
@@ -252,10 +275,7 @@ impl Line<'_> {
         None
     }
 
-    fn token(&mut self, at: usize, first: u8) -> Option<usize> {
-        if !first.is_ascii_alphanumeric() {
-            return None;
-        }
+    fn token(&mut self, at: usize) -> Option<usize> {
         // `\nghp_...` in a quoted string: the letter before belongs to the escape.
         let escaped = at.checked_sub(2).and_then(|at| self.byte(at)) == Some(b'\\');
         let inside = !escaped && self.before(at).is_some_and(|byte| byte.is_ascii_alphanumeric());

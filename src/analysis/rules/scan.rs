@@ -4,6 +4,8 @@
 //! that no pattern begins there; the rest of the work is bounded by [`REACH`] a place, whatever the
 //! text.
 
+use std::sync::LazyLock;
+
 use super::{ANCHORS, PATTERN_COUNT, PATTERNS};
 
 /// How far behind its first bytes a pattern is followed.
@@ -110,7 +112,7 @@ impl Hits {
 /// Looks for all patterns in `text`.
 pub(super) fn scan(text: &str) -> Hits {
     let mut hits = Hits { last: vec![None; PATTERN_COUNT] };
-    let filter = filter();
+    let filter = &*FILTER;
     for (at, window) in text.as_bytes().windows(4).enumerate() {
         let Some(window) = window.first_chunk::<4>() else { continue };
         let anchor = u32::from_le_bytes(*window);
@@ -130,7 +132,7 @@ pub(super) fn scan(text: &str) -> Hits {
 }
 
 /// Which words of four bytes begin a pattern: no bit, no pattern.
-fn filter() -> [u64; 64] {
+static FILTER: LazyLock<[u64; 64]> = LazyLock::new(|| {
     let mut filter = [0_u64; 64];
     for (anchor, _) in ANCHORS {
         let (slot, bit) = slot_of(*anchor);
@@ -139,7 +141,7 @@ fn filter() -> [u64; 64] {
         }
     }
     filter
-}
+});
 
 fn slot_of(anchor: u32) -> (usize, u64) {
     // Fibonacci hashing: the top bits of a product with the golden ratio.
