@@ -110,10 +110,37 @@ impl Line<'_> {
             _ if name.is_option => {
                 self.until(start, |byte| byte.is_ascii_whitespace() || b"\"'".contains(&byte))
             }
-            _ if announced => self.until(start, |byte| ends_word(byte) || b",;&)}".contains(&byte)),
+            _ if announced => match self.byte(start) {
+                // `auth=('name', 'secret')`: all of it.
+                Some(b'(') => self.until(start, |byte| byte == b')'),
+                Some(b'[') if !self.starts_with(start, MARK.as_bytes()) => {
+                    self.until(start, |byte| byte == b']')
+                }
+                _ => self.announced_end(start),
+            },
             _ => self.until_within(start, GLANCE, |byte| ends_word(byte) || b",;&)}".contains(&byte)),
         };
         (start, end)
+    }
+
+    /// Where an unquoted secret ends: at a space or quote, or at a sign that may also be part of it,
+    /// where what follows the sign looks like the next part of a list.
+    fn announced_end(&self, start: usize) -> usize {
+        let is_sign = |byte: u8| b",;&)}".contains(&byte);
+        let mut end = start;
+        loop {
+            end = self.until(end, |byte| ends_word(byte) || is_sign(byte));
+            let Some(sign) = self.byte(end).filter(|byte| is_sign(*byte)) else { return end };
+            let after = end.saturating_add(1);
+            let name_end = self.until_within(after, 40, |byte| !is_name_byte(byte));
+            let next = self.byte(after);
+            let ends = next.is_none_or(|byte| ends_word(byte) || is_sign(byte) || b"].:".contains(&byte))
+                || (name_end > after && self.byte(name_end) == Some(b'='));
+            if ends || sign == b'}' {
+                return end;
+            }
+            end = after;
+        }
     }
 
     /// The place of the closing `quote` from `start` on, at most `reach` bytes further, or the line's

@@ -10,6 +10,7 @@ mod assignment;
 mod clean;
 mod line;
 mod netrc;
+mod person;
 mod secrets;
 mod spread;
 mod words;

@@ -49,6 +49,47 @@ const LINES: &[(&str, &str)] = &[
     ("SETTING=Zx81kQpW03mTnV7rYbL5cDfG", "SETTING=[redacted]"),
     ("a -----BEGIN PRIVATE KEY-----\\nFAKE\\n-----END PRIVATE KEY----- b", "a [redacted] b"),
     ("USER=alice", "USER=[redacted]"),
+    ("file:///home/alice/x and //Users/alice/x", "file:///home/[user]/x and //Users/[user]/x"),
+    ("C:\\Users\\Mary O'Neil\\x /home/d'arc/x", "C:\\Users\\[user]\\x /home/[user]/x"),
+    ("C:\\Users\\张 三\\x", "C:\\Users\\[user]\\x"),
+    ("'/home/bob' it's", "'/home/[user]' it's"),
+    (
+        "?next=https%3A%2F%2Fci%3AFAKE%40pypi.example%2Fsimple&a=1",
+        "?next=https%3A%2F%2F[redacted]%40pypi.example%2Fsimple&a=1",
+    ),
+    (
+        "echo \"machine h login ci password FAKE\" > .netrc",
+        "echo \"machine h login ci password [redacted]\" > .netrc",
+    ),
+    ("curl --user ci:FAKE https://x", "curl --user [redacted] https://x"),
+    ("pip install --user C:\\x", "pip install --user C:\\x"),
+    ("x password=ab,FAKE,cd y", "x password=[redacted] y"),
+    ("f(password=ab, user=x) db;Password=a;b=c", "f(password=[redacted], user=x) db;Password=[redacted];b=c"),
+    ("get(auth=('ci', 'FAKE'), x=1)", "get(auth=[redacted]), x=1)"),
+    ("tokens ['--password', 'FAKE']", "tokens ['--password', '[redacted]']"),
+    ("x BEARER abcdefgh1234FAKE", "x BEARER [redacted]"),
+    (
+        "-----BEGIN CERTIFICATE-----x-----END CERTIFICATE----- -----BEGIN RSA PRIVATE KEY-----FAKE-----END RSA PRIVATE KEY-----",
+        "-----BEGIN CERTIFICATE-----x-----END CERTIFICATE----- [redacted]",
+    ),
+    ("a AKIAFAKEFAKEFAKE0000 b ASIAFAKEFAKEFAKE0000", "a [redacted] b [redacted]"),
+    ("k=AIzaFAKEfakeFAKEfakeFAKEfakeFAKEfake000", "k=[redacted]"),
+    ("xoxb-000000000-FAKE https://hooks.slack.com/services/T0/B0/FAKEfake", "[redacted] https://[redacted]"),
+    (
+        "sk-proj-FAKEfakeFAKEfake00, npm_FAKEfakeFAKEfakeFAKE00, glpat-FAKEfakeFAKE",
+        "[redacted], [redacted], [redacted]",
+    ),
+    ("pypi-AgEIFAKEfakeFAKE00 'hf_FAKEfakeFAKEfakeFAKE00'", "[redacted] '[redacted]'"),
+    ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJGQUtFIn0.c2ln.", "[redacted]"),
+    ("index-url = https://ci:FAKE@h/simple", "index-url = https://[redacted]@h/simple"),
+    (
+        "global.extra-index-url='https://FAKE@h/simple'",
+        "global.extra-index-url='https://[redacted]@h/simple'",
+    ),
+    (
+        "[server-login]\nusername: ci\npassword: FAKE",
+        "[server-login]\nusername: [redacted]\npassword: [redacted]",
+    ),
     // Left alone.
     (
         "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
