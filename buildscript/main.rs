@@ -9,6 +9,7 @@ mod plans;
 mod prices;
 mod redaction;
 mod rules;
+mod upstreams;
 
 fn main() {
     println!("cargo::rerun-if-changed=policies");
@@ -20,6 +21,7 @@ fn main() {
     emit("prices.rs", prices::compile(policies));
     emit("redaction.rs", redaction::compile(policies));
     emit("rules.rs", rules::compile(policies));
+    emit("upstreams.rs", upstreams::compile(policies));
 }
 
 /// Writes a table where the crate includes it from, or stops the build with the reason.

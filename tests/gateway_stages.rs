@@ -14,16 +14,19 @@ use pip_aide_gateway::ledger::rows;
 use pip_aide_gateway::ledger::shard::Shard;
 use pip_aide_gateway::ledger::wire::{Charge, Command, Outcome};
 use pip_aide_gateway::policy::settings::{Entry, Provider, Settings};
+use pip_aide_gateway::policy::upstreams::Endpoint;
 use pip_aide_gateway::reject::Reject;
 use pip_aide_gateway::reply::Reply;
 use pip_aide_gateway::seams::{
-    AnswerCache, Body, KeyStore, Ledger, LedgerUnavailable, LogStore, LogUnavailable, Upstream, UpstreamError,
+    AnswerCache, Body, Failed, KeyStore, Ledger, LedgerUnavailable, LogStore, LogUnavailable, Upstream,
+    UpstreamError,
 };
 use pip_aide_gateway::stages::accept::{Head, Interface};
+use pip_aide_gateway::stages::breaker::Breakers;
 use pip_aide_gateway::token::jwks::Jwks;
 use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
 use pip_aide_gateway::token::machine_id::MachineId;
-use pip_aide_gateway::units::UnixMillis;
+use pip_aide_gateway::units::{NanoUsd, UnixMillis};
 
 /// A second before 01:00 UTC on a Monday, when DeepSeek's peak prices begin.
 const BEFORE_PEAK: UnixMillis = UnixMillis::from_seconds(1_795_395_599);
@@ -76,12 +79,19 @@ impl Ledger for InMemory<'_> {
 struct Model {
     answer: Result<String, UpstreamError>,
     asked: RefCell<Vec<String>>,
+    breakers: RefCell<Breakers>,
 }
 
 impl Upstream for &Model {
-    async fn ask(&self, body: String, _: Duration) -> Result<Vec<u8>, UpstreamError> {
+    async fn ask(&self, _: &Endpoint, body: String, _: Duration) -> Result<Vec<u8>, Failed> {
         self.asked.borrow_mut().push(body);
-        self.answer.clone().map(String::into_bytes)
+        self.answer.clone().map(String::into_bytes).map_err(Failed::from)
+    }
+
+    async fn pause(&self, _: Duration) {}
+
+    fn breakers(&self) -> &RefCell<Breakers> {
+        &self.breakers
     }
 }
 
@@ -158,7 +168,11 @@ struct World {
 
 impl World {
     fn new(answer: Result<&str, UpstreamError>) -> Self {
-        let model = Model { answer: answer.map(str::to_owned), asked: RefCell::default() };
+        let model = Model {
+            answer: answer.map(str::to_owned),
+            asked: RefCell::default(),
+            breakers: RefCell::default(),
+        };
         let clock = Cell::new(BEFORE_PEAK);
         Self { settings: settings(), clock, model, log: Log::default(), cache: Cache::default() }
     }
@@ -215,12 +229,13 @@ fn what_is_set_aside_is_priced_after_the_body_has_come() {
 
 #[test]
 fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
-    for (error, status, charge) in [
-        (UpstreamError::Refused(429), 502, Charge::Nothing),
-        (UpstreamError::Status(500), 502, Charge::Full),
-        (UpstreamError::Connection, 502, Charge::Full),
-        (UpstreamError::TooLarge, 502, Charge::Full),
-        (UpstreamError::Timeout, 504, Charge::Full),
+    // Halves of what was set aside: one for each call that may have been billed.
+    for (error, status, halves) in [
+        (UpstreamError::Refused(429), 502, 0),
+        (UpstreamError::Status(500), 502, 2),
+        (UpstreamError::Connection, 502, 2),
+        (UpstreamError::TooLarge, 502, 1),
+        (UpstreamError::Timeout, 504, 1),
     ] {
         let (reply, commands) = World::new(Err(error)).send("Command: pip install requests", Duration::ZERO);
         assert_eq!(reply.status, status, "{error:?}");
@@ -235,6 +250,11 @@ fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
             Command::Settle(settlement) => Some(settlement.charge),
             _ => None,
         });
+        let half = worst(&commands) / 2;
+        let charge = match halves {
+            0 => Charge::Nothing,
+            halves => Charge::Actual(NanoUsd::from_nanos(half * halves)),
+        };
         assert_eq!(settled, Some(charge), "{error:?}");
     }
 }

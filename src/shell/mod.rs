@@ -118,7 +118,7 @@ async fn analyze(
     apart(context, &id, |sender| async move {
         let services = Services {
             ledger: ledger::Client::new(env.clone()),
-            upstream: upstream::Client::new(&settings),
+            upstream: upstream::Client::new(),
             log: kv::Log::new(env),
             cache: cache::Answers,
             keys: keys::Keys,

@@ -66,8 +66,8 @@ pub struct Answered {
     pub usage: Option<Usage>,
     /// What it cost: the provider's count at our prices, or all that was reserved.
     pub cost: NanoUsd,
-    /// Whether the model was asked.
-    pub asked_model: bool,
+    /// The model that was asked, if one was.
+    pub asked_model: Option<&'static str>,
     /// The text that was looked at, without secrets.
     pub context: Redacted,
     /// What the model proposed, and the name to keep it under for the next who asks.
@@ -121,7 +121,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         source: Source::Rules,
         usage: None,
         cost: NanoUsd::ZERO,
-        asked_model: false,
+        asked_model: None,
         context,
         to_keep: None,
         upstream_error: None,
@@ -145,12 +145,12 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         return answered;
     }
     // 3. The model, where there is a key and money is set aside.
-    let cannot_ask = match (&settings.api_key, ticket.budget) {
-        (None, _) => Some(CannotAsk::NoKey),
-        (Some(_), Budget::Reached(cap)) => Some(CannotAsk::Cap(cap)),
-        (Some(_), Budget::Reserved) => {
+    let cannot_ask = match (settings.upstreams.is_empty(), ticket.budget) {
+        (true, _) => Some(CannotAsk::NoKey),
+        (false, Budget::Reached(cap)) => Some(CannotAsk::Cap(cap)),
+        (false, Budget::Reserved) => {
             let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, clock).await;
-            answered.asked_model = true;
+            answered.asked_model = asked.model;
             answered.usage = asked.usage;
             answered.charge = asked.charge;
             answered.cost = asked.cost;
@@ -161,7 +161,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
                     answered.to_keep =
                         cache_key.filter(|_| !screened.commands.is_empty()).map(|key| (key, proposal));
                     answered.source = Source::Model;
-                    answered.give(screened, ticket, Some(settings.model.model));
+                    answered.give(screened, ticket, asked.model);
                     None
                 }
                 Err(error) => Some(CannotAsk::Failed(error)),
@@ -175,7 +175,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         }
         match finding {
             Some(finding) => answered.give(by_rule(&finding.advice, &facts), ticket, None),
-            None => answered.give_up(cause, submitted.interface, ticket, settings),
+            None => answered.give_up(cause, submitted.interface, ticket),
         }
     }
     answered
@@ -205,7 +205,7 @@ impl Answered {
 
     /// Nothing has an answer. What the client sees of that depends on the route: the old one knows
     /// failures of the upstream only as a suggestion that begins with `UNCERTAIN`.
-    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket, settings: &Settings) {
+    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket) {
         let (ending, reject) = match cause {
             CannotAsk::NoKey => {
                 self.give(
@@ -226,7 +226,7 @@ impl Answered {
         }
         if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
             let words = "The analysis model did not answer. Please try again later.";
-            self.give(uncertain(words), ticket, Some(settings.model.model));
+            self.give(uncertain(words), ticket, self.asked_model);
         } else {
             self.result = Err(reject);
         }
@@ -248,10 +248,9 @@ fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
 fn cache_key(settings: &Settings, context: &Redacted) -> String {
     let subkey = settings.token_keys.signing().subkey(Purpose::AnswerCache);
     let limit = settings.max_output_tokens.to_string();
-    let url = settings.api_base.chat_completions();
-    let version = env!("CARGO_PKG_VERSION");
-    let parts = [&url, settings.model.model, &limit, prompt::VERSION, version, context.as_str()];
-    let shape = parts.join("\0");
+    let upstreams = settings.upstreams.iter().flat_map(|to| [to.api_base.as_str(), to.model.model]);
+    let rest = [&limit, prompt::VERSION, env!("CARGO_PKG_VERSION"), context.as_str()];
+    let shape = upstreams.chain(rest).collect::<Vec<_>>().join("\0");
     subkey.mac(shape.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
