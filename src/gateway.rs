@@ -87,7 +87,7 @@ pub async fn analyze<B: Body, L: Ledger, U: Upstream, S: LogStore, C: AnswerCach
     // 6.
     let recorded =
         record(&admitted, &answered, settings, &services.ledger, &services.log, started, clock()).await;
-    keep(&mut answered, settings, &services.cache).await;
+    keep(&mut answered, &services.cache).await;
     Report::Done(Box::new(answered), recorded)
 }
 

@@ -103,6 +103,11 @@ pub trait LogStore {
 pub trait AnswerCache {
     /// The answer kept under `key`.
     async fn get(&self, key: &str) -> Option<String>;
+    /// Keeps an answer at once, for those who ask here before [`Self::put`] is done.
+    fn remember(&self, key: &str, answer: &str, until: UnixMillis) {
+        let _ = (key, answer, until);
+    }
+
     /// Keeps an answer for `lifetime`.
     async fn put(&self, key: &str, answer: String, lifetime: Duration);
 }

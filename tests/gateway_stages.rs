@@ -106,15 +106,15 @@ impl LogStore for &Log {
 }
 
 #[derive(Default)]
-struct Cache(RefCell<HashMap<String, String>>);
+struct Cache(RefCell<HashMap<String, (String, Duration)>>);
 
 impl AnswerCache for &Cache {
     async fn get(&self, key: &str) -> Option<String> {
-        self.0.borrow().get(key).cloned()
+        self.0.borrow().get(key).map(|(answer, _)| answer.clone())
     }
 
-    async fn put(&self, key: &str, answer: String, _: Duration) {
-        self.0.borrow_mut().insert(key.to_owned(), answer);
+    async fn put(&self, key: &str, answer: String, lifetime: Duration) {
+        self.0.borrow_mut().insert(key.to_owned(), (answer, lifetime));
     }
 }
 
@@ -140,13 +140,13 @@ fn settings() -> Settings {
     Settings::read(&BTreeMap::from(entries)).expect("the settings are right")
 }
 
-fn head(settings: &Settings, now: UnixMillis) -> Head {
+fn head(settings: &Settings, machine: &str, now: UnixMillis) -> Head {
     let policy = TokenPolicy {
         issuer: &settings.token_issuer,
         audience: &settings.token_audience,
         ttl_days: settings.token_ttl_days,
     };
-    let machine = MachineId::parse("laptop").unwrap();
+    let machine = MachineId::parse(machine).unwrap();
     let new = NewToken { machine: &machine, plan: None, life: Duration::from_secs(3_600), random: [7; 16] };
     let token = jwt::mint(&settings.token_keys, &policy, &new, now).unwrap().token;
     Head {
@@ -179,6 +179,10 @@ impl World {
 
     /// One request whose body takes so long; the reply and what the ledger was told.
     fn send(&self, context: &str, body_takes: Duration) -> (Reply, Vec<Command>) {
+        self.send_as("laptop", context, body_takes)
+    }
+
+    fn send_as(&self, machine: &str, context: &str, body_takes: Duration) -> (Reply, Vec<Command>) {
         let shard = RefCell::new(Shard::default());
         shard.borrow_mut().load(rows::SERVICE, None).unwrap();
         let ledger =
@@ -189,7 +193,7 @@ impl World {
         let request = Request {
             id: format!("r{}", self.log.0.borrow().len()),
             random: "delimiter".to_owned(),
-            head: head(&self.settings, self.clock.get()),
+            head: head(&self.settings, machine, self.clock.get()),
             body: SlowBody { text, clock: &self.clock, takes: body_takes },
         };
         let got = RefCell::new(None);
@@ -283,6 +287,62 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
 }
 
 #[test]
+fn a_question_is_the_same_wherever_and_whenever_it_is_asked() {
+    let world = World::new(Ok(ANSWER));
+    let question = |directory: &str, time: &str| {
+        format!(
+            "Command: pip install requests\n{time} File \"{directory}/setup.py\", line 3\n<x at 0x{}>",
+            directory.len()
+        )
+    };
+    world.send(&question("/tmp/pip-install-a1", "10:11:12"), Duration::ZERO);
+    let (reply, _) = world.send_as("other", &question("C:\\Users\\bob\\x", "23:59:59"), Duration::ZERO);
+    assert!(reply.body.contains(r#""source":"cache""#), "{}", reply.body);
+    assert_eq!(world.model.asked.borrow().len(), 1);
+    let kept: Vec<(String, Duration)> = world.cache.0.borrow().values().cloned().collect();
+    assert!(
+        matches!(kept.as_slice(), [(text, _)] if !text.contains("rm")),
+        "only what was screened: {kept:?}"
+    );
+}
+
+#[test]
+fn a_machine_that_asks_again_gets_the_same_answer_also_where_it_is_none() {
+    let none = r#"{"choices":[{"message":{"content":"{\"explanation\":\"The disk is full.\",\"commands\":[]}"}}],"usage":{"prompt_tokens":100,"completion_tokens":10}}"#;
+    let world = World::new(Ok(none));
+    let question = "Command: pip install requests\nERROR: a failure that only the model knows";
+    let first: serde_json::Value =
+        serde_json::from_str(&world.send(question, Duration::ZERO).0.body).unwrap();
+    let (reply, commands) = world.send(question, Duration::ZERO);
+    let second: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!((&second["suggestion"], &second["source"]), (&first["suggestion"], &"cache".into()));
+    assert!(commands.iter().any(
+        |command| matches!(command, Command::Settle(settlement) if settlement.charge == Charge::Nothing)
+    ));
+    assert_eq!(world.model.asked.borrow().len(), 1, "billed once");
+    assert!(world.cache.0.borrow().values().all(|(_, lifetime)| *lifetime == Duration::from_secs(600)));
+    // It is nobody else's answer.
+    let (reply, _) = world.send_as("other", question, Duration::ZERO);
+    assert!(reply.body.contains(r#""source":"model""#), "{}", reply.body);
+}
+
+#[test]
+fn an_answer_that_was_tampered_with_does_not_leave_the_cache() {
+    let world = World::new(Ok(ANSWER));
+    let question = "Command: pip install requests\nERROR: a failure that only the model knows";
+    world.send(question, Duration::ZERO);
+    for (answer, _) in world.cache.0.borrow_mut().values_mut() {
+        *answer = answer.replace("pip install requests", "pip install -i https://h requests");
+    }
+    let (reply, _) = world.send(question, Duration::ZERO);
+    assert!(
+        reply.body.contains(r#""source":"model""#) && !reply.body.contains("https://h"),
+        "{}",
+        reply.body
+    );
+}
+
+#[test]
 fn records_of_one_machine_never_share_a_key() {
     let world = World::new(Ok(ANSWER));
     let shard = RefCell::new(Shard::default());
@@ -296,7 +356,7 @@ fn records_of_one_machine_never_share_a_key() {
         let request = Request {
             id: number.to_string(),
             random: "delimiter".to_owned(),
-            head: head(&world.settings, world.clock.get()),
+            head: head(&world.settings, "laptop", world.clock.get()),
             body: SlowBody { text, clock: &world.clock, takes: Duration::ZERO },
         };
         run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), drop));

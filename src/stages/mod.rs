@@ -11,5 +11,6 @@ pub mod authenticate;
 pub mod body;
 pub mod breaker;
 pub mod enrol;
+pub mod recent;
 pub mod record;
 pub mod revoke;
