@@ -74,10 +74,20 @@ impl Kind {
 }
 
 /// Whether `text` is a header below an include directory, `vips/vips.h`, rather than an address
-/// that somebody would like to see in an answer: no dots before the last part.
+/// that somebody would like to see in an answer: before the last part no dots but the one of a
+/// version, `libusb-1.0/libusb.h`.
 fn is_header(text: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+".contains(&byte))
+    };
+    let is_directory = |part: &str| match part.rsplit_once('.') {
+        Some((name, number)) => {
+            plain(name)
+                && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+                && number.len() <= 2
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => plain(part),
     };
     let (directory, file) = text.rsplit_once('/').unwrap_or(("", text));
     let (stem, end) = file.rsplit_once('.').unwrap_or((file, "h"));
@@ -85,7 +95,7 @@ fn is_header(text: &str) -> bool {
     text.len() <= 80
         && known.contains(&end)
         && plain(stem)
-        && (directory.is_empty() || directory.split('/').all(plain))
+        && (directory.is_empty() || directory.split('/').all(is_directory))
 }
 
 /// A place where a pattern was found.
