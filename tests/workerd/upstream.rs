@@ -187,9 +187,12 @@ fn a_page_in_place_of_json_is_a_failure() {
 
 #[test]
 fn an_answer_without_choices_costs_what_it_says() {
-    let outcome = assert_fails(Fault::NoChoices, 502, "upstream-failed");
-    // It is useless, but the model says what it cost, and no provider refunds that.
-    assert!(charged(&outcome) > 0);
+    for fault in [Fault::NoChoices, Fault::EmptyContent] {
+        let outcome = assert_fails(fault, 502, "upstream-failed");
+        // It is useless, but the model says what it cost, and no provider refunds that.
+        assert!(charged(&outcome) > 0, "{fault:?}");
+        assert_eq!(MODEL.asked_with(&outcome.word).len(), 1, "{fault:?} is paid for once");
+    }
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub enum Fault {
     WrongType,
     /// No `choices`.
     NoChoices,
+    /// A choice without a word in it.
+    EmptyContent,
     /// A 500 that tells the caller's own key.
     ServerError,
     /// A 429.
@@ -57,7 +59,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault and its marker, all equally long, so that their prompts cost the same.
-    pub const ALL: [(Self, &'static str); 16] = [
+    pub const ALL: [(Self, &'static str); 17] = [
         (Self::None, "fault-none______"),
         (Self::NoUsage, "fault-no-usage__"),
         (Self::Hang, "fault-hang______"),
@@ -70,6 +72,7 @@ impl Fault {
         (Self::Huge, "fault-huge______"),
         (Self::WrongType, "fault-html______"),
         (Self::NoChoices, "fault-no-choices"),
+        (Self::EmptyContent, "fault-empty_____"),
         (Self::ServerError, "fault-error-500_"),
         (Self::TooMany, "fault-error-429_"),
         (Self::ErrorOnce, "fault-once-500__"),
@@ -261,6 +264,10 @@ fn answer(
         }
         Fault::NoChoices => {
             good.as_object_mut().expect("an object").remove("choices");
+            whole(stream, "200 OK", json, "", &good.to_string())
+        }
+        Fault::EmptyContent => {
+            good["choices"][0]["message"]["content"] = json!(" ");
             whole(stream, "200 OK", json, "", &good.to_string())
         }
         Fault::Garbage => whole(stream, "200 OK", json, "", "}{ not json"),
