@@ -11,6 +11,7 @@ struct File {
     parts: Vec<String>,
     last_words: Vec<String>,
     harmless: Vec<String>,
+    digests: Vec<String>,
     people: Vec<String>,
     token: Vec<Token>,
 }
@@ -41,10 +42,11 @@ pub fn compile(directory: &Path) -> Result<String, String> {
         ("PARTS", &file.parts),
         ("LAST_WORDS", &file.last_words),
         ("HARMLESS", &file.harmless),
+        ("DIGESTS", &file.digests),
         ("PEOPLE", &file.people),
     ] {
         for (at, word) in words.iter().enumerate() {
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             if word.is_empty() || !word.bytes().all(plain) {
                 return Err(fail(format!("{word:?} in {name} is not a lower-case word")));
             }

@@ -2,7 +2,7 @@
 
 use super::MARK;
 use super::line::{Line, REACH, ends_word, is_name_byte};
-use super::words::{looks_random, names_a_person, names_a_secret};
+use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret};
 
 /// How much of a value is looked at when its name announces no secret: enough to see whether it
 /// looks drawn at random, and little enough for a line of nothing but equals signs.
@@ -50,7 +50,7 @@ impl Line<'_> {
         }
         let run = self
             .until_within(start, GLANCE, |byte| !(byte.is_ascii_alphanumeric() || b"+/_-=".contains(&byte)));
-        if run == end && looks_random(value) {
+        if run == end && (looks_random(value) || (sign == b'=' && is_hex_secret(key, value))) {
             self.mark(start, end, MARK, true);
             return Some(end);
         }

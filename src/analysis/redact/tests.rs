@@ -49,6 +49,12 @@ const LINES: &[(&str, &str)] = &[
     ("SETTING=Zx81kQpW03mTnV7rYbL5cDfG", "SETTING=[redacted]"),
     ("a -----BEGIN PRIVATE KEY-----\\nFAKE\\n-----END PRIVATE KEY----- b", "a [redacted] b"),
     ("USER=alice", "USER=[redacted]"),
+    ("ACME_CONF=0123456789abcdef0123456789abcdef x", "ACME_CONF=[redacted] x"),
+    ("a.whl#sha256=0123456789abcdef0123456789abcdef", "a.whl#sha256=0123456789abcdef0123456789abcdef"),
+    (
+        "commit_id=0123456789abcdef0123456789abcdef01234567",
+        "commit_id=0123456789abcdef0123456789abcdef01234567",
+    ),
     ("file:///home/alice/x and //Users/alice/x", "file:///home/[user]/x and //Users/[user]/x"),
     ("C:\\Users\\Mary O'Neil\\x /home/d'arc/x", "C:\\Users\\[user]\\x /home/[user]/x"),
     ("C:\\Users\\张 三\\x", "C:\\Users\\[user]\\x"),

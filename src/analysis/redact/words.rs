@@ -159,6 +159,29 @@ pub(super) fn names_a_person(name: &[u8]) -> bool {
     PEOPLE.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name))
 }
 
+/// Whether `name=value` holds a secret in hexadecimal digits: as long as one, and not named as digests
+/// are.
+pub(super) fn is_hex_secret(name: &[u8], value: &[u8]) -> bool {
+    const SHORTEST: usize = 32;
+    let head = value.get(..LOOKED_AT).unwrap_or(value);
+    let is_hex = value.len() >= SHORTEST
+        && head.iter().all(u8::is_ascii_hexdigit)
+        && head.iter().any(u8::is_ascii_alphabetic)
+        && head.iter().any(u8::is_ascii_digit);
+    if !is_hex || name.len() < 2 {
+        return false;
+    }
+    let mut at = 0_usize;
+    while let Some((start, end)) = next_word(name, at) {
+        let word = name.get(start..end).unwrap_or_default().to_ascii_lowercase();
+        if is_one_of(DIGESTS, &word) {
+            return false;
+        }
+        at = end;
+    }
+    true
+}
+
 /// Where the next word of `name` begins and ends, from `at` on: between `_`, `-`, `.`, and before a
 /// capital that follows a small letter.
 fn next_word(name: &[u8], at: usize) -> Option<(usize, usize)> {
