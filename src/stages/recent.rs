@@ -5,9 +5,9 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::units::UnixMillis;
 
-/// How many are kept, and how long each may be: a quarter of a megabyte in all.
+/// How many are kept, and how long each may be: half a megabyte in all.
 const MOST: usize = 64;
-const LONGEST: usize = 4_096;
+const LONGEST: usize = 8_192;
 
 /// The answers, oldest first.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(recent.get("a", at(10)), None);
         recent.put("a", "2", at(20));
         assert_eq!(recent.get("a", at(15)).as_deref(), Some("2"));
-        recent.put("b", &"x".repeat(5_000), at(20));
+        recent.put("b", &"x".repeat(9_000), at(20));
         assert_eq!(recent.get("b", at(1)), None);
         for number in 0..500 {
             recent.put(&number.to_string(), "x", at(20));

@@ -64,12 +64,14 @@ pub(super) fn begins_token(byte: u8) -> bool {
 
 /// The length of the token that `rest` begins with. `inside`: the byte before is a letter or digit.
 pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
-    let key = key_of(rest)?;
     let starts = &*STARTS;
     let wanted = if inside { INSIDE } else { TOKEN };
-    let flags = starts.first.get(usize::from(*rest.first()?))?;
+    if starts.first.get(usize::from(*rest.first()?))? & wanted == 0 {
+        return None;
+    }
+    let key = key_of(rest)?;
     let (slot, bit) = token_slot(key);
-    if flags & wanted == 0 || starts.filter.get(slot)? & bit == 0 {
+    if starts.filter.get(slot)? & bit == 0 {
         return None;
     }
     TOKENS.iter().find_map(|token| {
