@@ -306,12 +306,16 @@ fn in_dense_traffic_a_crash_admits_no_nonce_twice_and_is_over_in_seconds() {
     let now = at(10_000);
     for nonce in 0..512 {
         let fresh_until = at(nonce * 10).plus(Duration::from_secs(300));
-        let credential = Credential { nonce: Some(Nonce { hash: nonce, fresh_until }), ..Credential::default() };
+        let credential =
+            Credential { nonce: Some(Nonce { hash: nonce, fresh_until }), ..Credential::default() };
         let outcome = objects.send("m", look("m", credential), now);
         assert!(matches!(outcome, Outcome::Replayed | Outcome::Unavailable), "{nonce}: {outcome:?}");
     }
     let later = at(20_000);
-    assert!(matches!(objects.send("other", look("other", Credential::default()), later), Outcome::Standing(_)));
+    assert!(matches!(
+        objects.send("other", look("other", Credential::default()), later),
+        Outcome::Standing(_)
+    ));
     let fresh_until = later.plus(Duration::from_secs(300));
     let credential = Credential { nonce: Some(Nonce { hash: 1, fresh_until }), ..Credential::default() };
     assert!(matches!(objects.send("other", look("other", credential), later), Outcome::Standing(_)));
@@ -366,7 +370,9 @@ fn revocation(target: Target) -> Revocation {
 #[test]
 fn a_revocation_holds_at_once_and_after_a_crash_until_it_is_taken_back() {
     for shards in [1, 4] {
-        for target in [Target::Machine("m".to_owned()), Target::Jti("t".to_owned()), Target::IssuedBefore(at(0))] {
+        for target in
+            [Target::Machine("m".to_owned()), Target::Jti("t".to_owned()), Target::IssuedBefore(at(0))]
+        {
             let mut objects = Objects::new(Limits { shards, ..limits() });
             let ask = |id: &str| {
                 let credential = Credential { jti: Some("t".to_owned()), ..Credential::default() };
@@ -407,7 +413,8 @@ fn a_shard_that_is_new_knows_who_is_revoked_before_it_admits_anybody() {
 #[test]
 fn a_cap_that_pays_for_ten_admits_ten() {
     let mut objects = Objects::new(unhurried(limits()));
-    let reserved = (0..64).filter(|number| is_reserved(&admit(&mut objects, &number.to_string(), "m", 100, at(0))));
+    let reserved =
+        (0..64).filter(|number| is_reserved(&admit(&mut objects, &number.to_string(), "m", 100, at(0))));
     assert_eq!(reserved.count(), 10);
 }
 
@@ -487,7 +494,8 @@ fn an_idle_shard_gives_its_lease_back() {
     limits.shards = 2;
     let mut objects = Objects::new(limits.clone());
     let route = Route { shards: 2, salt: 0x5a17 };
-    let of_shard = |shard| (0..).map(|number| format!("m{number}")).find(|name| route.shard_of(name) == shard).unwrap();
+    let of_shard =
+        |shard| (0..).map(|number| format!("m{number}")).find(|name| route.shard_of(name) == shard).unwrap();
     let (zero, one) = (of_shard(0), of_shard(1));
     assert!(is_reserved(&admit(&mut objects, "a", &zero, 100, at(0))));
     objects.settle(settlement("a", &zero, Charge::Actual(nano(10))), at(0));
@@ -506,6 +514,7 @@ fn an_idle_shard_gives_its_lease_back() {
         other => panic!("{other:?}"),
     };
     assert_eq!(granted, nano(10));
-    let reserved = (0..30).filter(|number| is_reserved(&admit(&mut objects, &format!("b{number}"), &one, 100, at(0))));
+    let reserved =
+        (0..30).filter(|number| is_reserved(&admit(&mut objects, &format!("b{number}"), &one, 100, at(0))));
     assert_eq!(reserved.count(), 10, "the machine's cap, as the service's leaves room");
 }

@@ -140,7 +140,8 @@ fn dense_traffic_costs_a_fifth_of_a_row_at_most_and_few_kv_writes() {
             housekeeping(&mut objects, &mut kv_writes, &mut records, now);
             let (id, subject) = (format!("r{number}"), format!("m{}", number * 7 % machines));
             // A call takes about 100 requests' time.
-            let settled = if riding.len() > 100 { riding.pop_front().into_iter().collect() } else { Vec::new() };
+            let settled =
+                if riding.len() > 100 { riding.pop_front().into_iter().collect() } else { Vec::new() };
             let command = Some(admission(&id, &subject));
             let outcome = objects.exchange(Message { to: 0, of: 1, settled, command }, now);
             riding.extend(settlement(&id, &subject, &outcome));
@@ -149,7 +150,9 @@ fn dense_traffic_costs_a_fifth_of_a_row_at_most_and_few_kv_writes() {
         // Records have rows of their own here: `log/...`.
         let rows = shard.rows_written as f64 / requests as f64;
         let kv = kv_writes as f64 / requests as f64;
-        println!("{machines} machines, one request in {gap_ms} ms: {rows:.3} rows a request with those of records, {kv:.4} KV writes");
+        println!(
+            "{machines} machines, one request in {gap_ms} ms: {rows:.3} rows a request with those of records, {kv:.4} KV writes"
+        );
         assert!(rows <= 0.2, "{rows}");
         assert!(kv <= 0.1, "{kv}");
         assert!(records > requests / 2);
@@ -203,7 +206,11 @@ fn sixty_four_shards_hold_one_cap_and_ask_the_treasury_seldom() {
     }
     let calls = asked as f64 / requests as f64;
     let stranded = (cap - spent) as f64 / cap as f64;
-    println!("64 shards: {requests} requests, treasury asked for {:.3} % of them, {:.2} % of the cap left over", 100.0 * calls, 100.0 * stranded);
+    println!(
+        "64 shards: {requests} requests, treasury asked for {:.3} % of them, {:.2} % of the cap left over",
+        100.0 * calls,
+        100.0 * stranded
+    );
     assert!(calls < 0.01, "{calls}");
     assert!(stranded <= 0.02, "{stranded}");
 }
@@ -276,7 +283,9 @@ fn buckets_in_kv_over_admit_no_more_than_is_stated() {
                 }
             }
         }
-        println!("{isolates} isolates: {admitted} admitted in {window_s} s, exactly {exact} would be; {refused_writes} writes refused");
+        println!(
+            "{isolates} isolates: {admitted} admitted in {window_s} s, exactly {exact} would be; {refused_writes} writes refused"
+        );
         assert!(admitted <= exact * isolates as u64, "{admitted}");
         if isolates == 1 {
             assert_eq!(admitted, exact, "alone it is exact");

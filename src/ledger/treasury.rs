@@ -159,7 +159,8 @@ impl Treasury {
         let is_today = day == self.books.day;
         let mut leases = Vec::new();
         for (pool, cap) in pools(limits) {
-            let Some(PoolRequest { held, want, .. }) = wanted.iter().find(|wanted| wanted.pool == pool) else {
+            let Some(PoolRequest { held, want, .. }) = wanted.iter().find(|wanted| wanted.pool == pool)
+            else {
                 continue;
             };
             // What was held of another day is nothing today.
@@ -178,7 +179,9 @@ impl Treasury {
             let share = NanoUsd::from_nanos(left.nanos().checked_div(parts).unwrap_or(0));
             let (more, dry) = match want {
                 Want::Nothing => (NanoUsd::ZERO, false),
-                Want::Share(_) | Want::Need(_) if has_more && covers(*want, mine, held) => (NanoUsd::ZERO, false),
+                Want::Share(_) | Want::Need(_) if has_more && covers(*want, mine, held) => {
+                    (NanoUsd::ZERO, false)
+                }
                 Want::Share(least) => (if share >= *least { share } else { NanoUsd::ZERO }, false),
                 Want::Need(amount) if *amount <= left => (share.max(*amount), false),
                 Want::Need(_) => (NanoUsd::ZERO, true),

@@ -25,7 +25,8 @@ pub struct Book {
 impl Book {
     /// Notes that so much more may be billed, or less.
     pub fn note(&mut self, day: DayEnd, shard: u32, plan: &str, subject: &str, change: i64) {
-        let add = |amount: &mut u64| *amount = amount.checked_add_signed(change).expect("no debt is negative");
+        let add =
+            |amount: &mut u64| *amount = amount.checked_add_signed(change).expect("no debt is negative");
         add(self.of_shard.entry((day, shard)).or_default());
         add(self.of_service.entry(day).or_default());
         add(self.of_plan.entry((day, plan.to_owned())).or_default());
@@ -63,7 +64,8 @@ impl Book {
                     // A crash may set the ledger's clock back a little too.
                     epochs = (epochs.0.min(*epoch), epochs.1.max(*epoch));
                     let bursts = 1 + epochs.1 - epochs.0;
-                    let allowed = bursts * u64::from(quota.burst()) + until.saturating_sub(*from) / interval_ms;
+                    let allowed =
+                        bursts * u64::from(quota.burst()) + until.saturating_sub(*from) / interval_ms;
                     assert!(admitted <= allowed, "{machine:?} was admitted {admitted} times of {allowed}");
                 }
             }

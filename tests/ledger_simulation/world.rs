@@ -307,7 +307,8 @@ impl World {
             None if signed => {
                 // Clients' clocks are off by up to five minutes.
                 let created = self.now_ms + self.random.below(600_000) - 300_000;
-                let nonce = Nonce { hash: number as u64, fresh_until: UnixMillis::from_millis(created + 300_000) };
+                let nonce =
+                    Nonce { hash: number as u64, fresh_until: UnixMillis::from_millis(created + 300_000) };
                 (subject, Some(nonce))
             }
             None => (subject, None),
@@ -400,7 +401,8 @@ impl World {
         let Some(step) = step else {
             return self.crashed(index, settled, origin);
         };
-        let is_admitted = matches!(step.turn, Turn::Reply(Outcome::Admitted { budget: Budget::Reserved, .. }));
+        let is_admitted =
+            matches!(step.turn, Turn::Reply(Outcome::Admitted { budget: Budget::Reserved, .. }));
         if let (Turn::Reply(Outcome::Admitted { record_at, epoch, standing, .. }), Some(number)) =
             (&step.turn, origin.request)
         {
@@ -408,7 +410,8 @@ impl World {
             let id = self.requests[number].id.clone();
             self.days.entry((id, *record_at)).or_insert((standing.resets_at, standing.now, *epoch));
         }
-        self.tally.dense_without_row += u64::from(is_admitted && rows_before == self.shards[index].rows_written);
+        self.tally.dense_without_row +=
+            u64::from(is_admitted && rows_before == self.shards[index].rows_written);
         self.check_storage(index);
         if self.random.chance(self.weather.crash) {
             // What it wrote is durable, what it had to say is not heard.
@@ -418,8 +421,12 @@ impl World {
         self.after(index, &step);
         match step.turn {
             Turn::Reply(outcome) => {
-                let failed =
-                    Event::FromShard { outcome: None, settled: settled.clone(), origin: origin.clone(), shard };
+                let failed = Event::FromShard {
+                    outcome: None,
+                    settled: settled.clone(),
+                    origin: origin.clone(),
+                    shard,
+                };
                 let heard = || Event::FromShard {
                     outcome: Some(outcome.clone()),
                     settled: settled.clone(),
@@ -466,7 +473,8 @@ impl World {
         for batch in std::mem::take(&mut self.shards[index].unsure) {
             // The restored object looks whether KV has it; it may not see it yet.
             let seen = !self.random.chance(self.weather.lose);
-            let is_there = seen && self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
+            let is_there =
+                seen && self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
             let now = self.clock();
             self.shards[index].awake().batch_ended(is_there.then_some(batch.last), now);
         }
@@ -478,7 +486,8 @@ impl World {
             let delay = 1 + self.random.below(200);
             self.at(delay, Event::Kv { shard, life, batch, ok });
         }
-        self.tally.spilled += u64::from(self.shards[index].stored.keys().any(|key| key.starts_with(rows::MACHINE)));
+        self.tally.spilled +=
+            u64::from(self.shards[index].stored.keys().any(|key| key.starts_with(rows::MACHINE)));
     }
 
     fn ask_treasury(&mut self, index: usize, request: LeaseRequest, waiting: Option<Waiting>) {
@@ -554,7 +563,11 @@ impl World {
                 self.tally.admitted += 1;
                 self.tally.reached += u64::from(!reserved);
                 assert!(standing.in_flight <= standing.concurrency, "too many in flight");
-                self.book.admissions.entry((shard, subject.clone())).or_default().push((at.millis(), first_epoch));
+                self.book
+                    .admissions
+                    .entry((shard, subject.clone()))
+                    .or_default()
+                    .push((at.millis(), first_epoch));
                 if reserved {
                     // From here on it may be billed.
                     self.book.note(day, shard, plan, &subject, i64::try_from(worst).unwrap());
@@ -574,7 +587,8 @@ impl World {
             Outcome::Refused { .. } => self.tally.refused += 1,
             Outcome::Replayed => {
                 let nonce = self.requests[number].nonce.as_ref().expect("it was signed").hash;
-                let earlier = self.requests.iter().filter(|one| one.nonce.as_ref().is_some_and(|n| n.hash == nonce));
+                let earlier =
+                    self.requests.iter().filter(|one| one.nonce.as_ref().is_some_and(|n| n.hash == nonce));
                 assert!(earlier.count() > 1 || !self.weather.is_calm(), "an honest request is no replay");
                 self.tally.replayed += 1;
             }
@@ -677,7 +691,8 @@ impl World {
         }
         let main = &self.read[index].1;
         let fund = &main["funds"]["service"];
-        let stored_day = self.limits.day.end_of(serde_json::from_value(fund["day"].clone()).unwrap_or_default());
+        let stored_day =
+            self.limits.day.end_of(serde_json::from_value(fund["day"].clone()).unwrap_or_default());
         let shard = u32::try_from(index).unwrap();
         let owed = self.book.of_shard.get(&(stored_day, shard)).copied().unwrap_or(0);
         let gone = fund["gone"].as_u64().unwrap_or(0);
@@ -703,9 +718,10 @@ impl World {
             return;
         };
         let books: serde_json::Value = serde_json::from_str(books).unwrap();
-        for (pool, cap) in
-            [("service", self.limits.service_daily), ("plan/pool", self.limits.plan("pool").unwrap().total_daily.unwrap())]
-        {
+        for (pool, cap) in [
+            ("service", self.limits.service_daily),
+            ("plan/pool", self.limits.plan("pool").unwrap().total_daily.unwrap()),
+        ] {
             let granted = books["granted"][pool].as_object().into_iter().flatten();
             let sum: u64 = granted.map(|(_, lease)| lease.as_u64().unwrap()).sum();
             assert!(sum <= cap.nanos(), "{sum} of {pool} is leased, the cap is {cap}");
@@ -719,13 +735,16 @@ impl World {
         for index in 0..self.shards.len() {
             // The alarm rings until nothing waits for it any more.
             for round in 0..8 {
-                let step = self.shards[index].tick(&self.limits.clone(), end.plus(std::time::Duration::from_secs(1_000 * round)));
+                let step = self.shards[index]
+                    .tick(&self.limits.clone(), end.plus(std::time::Duration::from_secs(1_000 * round)));
                 if let Some(request) = step.ask {
-                    let answer = self.treasury.step(&self.limits, Errand::Lease(request), end, false).unwrap();
+                    let answer =
+                        self.treasury.step(&self.limits, Errand::Lease(request), end, false).unwrap();
                     self.shards[index].answered(&self.limits, answer, end);
                 }
                 for batch in std::mem::take(&mut self.shards[index].unsure) {
-                    let is_there = self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
+                    let is_there =
+                        self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
                     self.shards[index].awake().batch_ended(is_there.then_some(batch.last), end);
                 }
                 for batch in std::mem::take(&mut self.shards[index].batches) {

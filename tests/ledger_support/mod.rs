@@ -130,7 +130,8 @@ impl ShardObject {
             let value: serde_json::Value = serde_json::from_str(value).unwrap();
             value["day"].as_u64().unwrap() < today.number()
         };
-        let stale = self.stored.iter().filter(|(key, value)| key.starts_with(rows::MACHINE) && is_stale(value));
+        let stale =
+            self.stored.iter().filter(|(key, value)| key.starts_with(rows::MACHINE) && is_stale(value));
         let stale: Vec<String> = stale.map(|(key, _)| key.clone()).take(500).collect();
         for key in &stale {
             self.stored.remove(key);
@@ -209,7 +210,8 @@ impl Objects {
     pub fn exchange(&mut self, mut message: Message, now: UnixMillis) -> Outcome {
         let (to, of) = (message.to, message.of);
         for asked in 0..=2 {
-            let step = self.shards.entry(to).or_default().step(&self.limits, message, asked, now, false).unwrap();
+            let step =
+                self.shards.entry(to).or_default().step(&self.limits, message, asked, now, false).unwrap();
             if let Some(request) = step.ask {
                 self.lease(request, now);
             }

@@ -49,9 +49,8 @@ impl Shard {
         let horizon = self.horizon;
         let machine = self.machines.entry(admission.subject.clone()).or_default();
         machine.account.roll(today);
-        let stands = |machine: &Machine| {
-            standing(machine, &admission.plan, plan, limits, admission.level, now)
-        };
+        let stands =
+            |machine: &Machine| standing(machine, &admission.plan, plan, limits, admission.level, now);
         // 4. A command that arrives twice is answered as it was the first time.
         if let Some(earlier) = self.open.get(&admission.id) {
             if earlier.subject != admission.subject {
@@ -59,10 +58,17 @@ impl Shard {
             }
             let (budget, record_at) = (earlier.budget, earlier.record_at);
             let standing = stands(machine);
-            return reply(Outcome::Admitted { budget, record_at, shard: self.index, epoch: self.epoch, standing });
+            return reply(Outcome::Admitted {
+                budget,
+                record_at,
+                shard: self.index,
+                epoch: self.epoch,
+                standing,
+            });
         }
         // 5.
-        let fresh = admission.credential.nonce.as_ref().map(|nonce| machine.nonces.check(nonce, horizon, now));
+        let fresh =
+            admission.credential.nonce.as_ref().map(|nonce| machine.nonces.check(nonce, horizon, now));
         match fresh {
             Some(Verdict::Replayed) => return reply(Outcome::Replayed),
             Some(Verdict::Unsure) => return reply(Outcome::Unavailable),
@@ -110,7 +116,8 @@ impl Shard {
             return reply(Outcome::Unavailable);
         };
         machine.account.reserve(amount);
-        machine.margin = worst.saturating_add(worst.min(NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN)));
+        machine.margin =
+            worst.saturating_add(worst.min(NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN)));
         machine.tat = tat;
         machine.in_flight = machine.in_flight.saturating_add(1);
         machine.seen = now.millis();

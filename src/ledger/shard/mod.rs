@@ -189,9 +189,7 @@ impl Shard {
                 rows.push(Row { key: rows::revocation_key(&target), value: None });
                 (Turn::Reply(Outcome::Changed), false)
             }
-            Some(Command::State) => {
-                (Turn::Reply(Outcome::State(Box::new(self.state(now)))), false)
-            }
+            Some(Command::State) => (Turn::Reply(Outcome::State(Box::new(self.state(now)))), false),
         };
         // Asked for together with a row that says so: numbers are not used twice.
         let ask = if matches!(turn, Turn::Reply(_)) { self.ask_ahead(limits, now) } else { None };
@@ -356,4 +354,3 @@ impl Shard {
         self.term.map_or(Day::default(), |term| term.day)
     }
 }
-

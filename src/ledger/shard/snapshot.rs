@@ -95,7 +95,9 @@ impl Shard {
             epoch: stored.epoch.saturating_add(1),
             clock: stored.clock,
             active_at: stored.clock,
-            term: stored.term.map(|StoredTerm { day, shards, salt }| Term { day, route: Route { shards, salt } }),
+            term: stored
+                .term
+                .map(|StoredTerm { day, shards, salt }| Term { day, route: Route { shards, salt } }),
             revision: stored.revision,
             heard: stored.revision,
             horizon: stored.horizon,
@@ -200,7 +202,11 @@ impl Shard {
             shard: self.index,
             epoch: self.epoch,
             clock: self.clock,
-            term: self.term.map(|Term { day, route: Route { shards, salt } }| StoredTerm { day, shards, salt }),
+            term: self.term.map(|Term { day, route: Route { shards, salt } }| StoredTerm {
+                day,
+                shards,
+                salt,
+            }),
             revision: self.revision,
             horizon: self.stored_horizon,
             alarm: self.alarm,
@@ -209,7 +215,12 @@ impl Shard {
             swept: self.swept,
             funds: funds.collect(),
             machines,
-            open: self.open.iter().take(MOST_OPEN).map(|(id, open)| StoredReservation::of(id, open)).collect(),
+            open: self
+                .open
+                .iter()
+                .take(MOST_OPEN)
+                .map(|(id, open)| StoredReservation::of(id, open))
+                .collect(),
             log,
         };
         rows.push(rows::row(rows::SHARD.to_owned(), &snapshot)?);
@@ -222,7 +233,8 @@ impl Shard {
     fn cutoff(&self) -> UnixMillis {
         let mut moments: Vec<UnixMillis> =
             self.machines.values().flat_map(|machine| machine.nonces.moments()).collect();
-        let Some(surplus) = moments.len().checked_sub(replay::MOST_LISTED).filter(|surplus| *surplus > 0) else {
+        let Some(surplus) = moments.len().checked_sub(replay::MOST_LISTED).filter(|surplus| *surplus > 0)
+        else {
             return UnixMillis::default();
         };
         let (_, cutoff, _) = moments.select_nth_unstable(surplus.saturating_sub(1));

@@ -2,8 +2,8 @@
 //! while a deployment is rolled out, so a change here has to be one on purpose.
 
 use super::treasury::{
-    Answer, Enrolled, Enrolment, EnrolmentVerdict, Errand, Lease, LeaseRequest, Number, PoolLease, PoolRequest,
-    Want,
+    Answer, Enrolled, Enrolment, EnrolmentVerdict, Errand, Lease, LeaseRequest, Number, PoolLease,
+    PoolRequest, Want,
 };
 use super::*;
 use crate::policy::day::Day;
@@ -152,10 +152,7 @@ fn what_the_treasury_is_told_has_one_form() {
             Errand::Revoke(revocation()),
             r#"{"revoke":{"target":{"machine":"m"},"at":5,"by":"boss","reason":"lost"}}"#,
         ),
-        (
-            Errand::Restore { target: Target::Jti("t".to_owned()) },
-            r#"{"restore":{"target":{"jti":"t"}}}"#,
-        ),
+        (Errand::Restore { target: Target::Jti("t".to_owned()) }, r#"{"restore":{"target":{"jti":"t"}}}"#),
         (Errand::Revocations, r#""revocations""#),
         (Errand::State, r#""state""#),
     ] {

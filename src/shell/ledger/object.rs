@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::futures::future_to_promise;
 use worker::js_sys::Promise;
+use worker::js_sys::futures::future_to_promise;
 use worker::{Delay, Env, SqlCursor, SqlStorage, SqlStorageValue, State, worker_sys::DurableObjectState};
 
 use super::{TREASURY, call};
@@ -155,7 +155,12 @@ impl Object {
     }
 
     /// One step of the shard; what it starts besides its reply goes on by itself.
-    fn shard(self: &Rc<Self>, settings: &Rc<Settings>, message: Message, asked: u32) -> worker::Result<Reply> {
+    fn shard(
+        self: &Rc<Self>,
+        settings: &Rc<Settings>,
+        message: Message,
+        asked: u32,
+    ) -> worker::Result<Reply> {
         let (to, of) = (message.to, message.of);
         let (step, unsure) = self.guarded(|| {
             let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
@@ -272,7 +277,9 @@ impl Object {
 
     /// Asks the treasury, and takes its answer in.
     async fn ask(&self, settings: &Settings, request: LeaseRequest) -> worker::Result<()> {
-        self.count(|operations| operations.treasury_requests = operations.treasury_requests.saturating_add(1));
+        self.count(|operations| {
+            operations.treasury_requests = operations.treasury_requests.saturating_add(1)
+        });
         let errand = text(&Call::Treasury(Errand::Lease(request)))?;
         let answer: Answer = serde_json::from_str(&call(&self.env, TREASURY, &errand).await?)?;
         self.guarded(|| {
@@ -390,7 +397,8 @@ impl Object {
 
     fn create_table(&self) -> worker::Result<()> {
         // Without a rowid a row is one row written; with one, the key's index would be a second.
-        let table = "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+        let table =
+            "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
         self.exec(table, Vec::new()).map(drop)
     }
 
