@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::shards::reservation;
+use crate::shards::call_in_full;
 use crate::spend_cap::day;
 use crate::support::biller::{Biller, Count, Deed};
 use crate::support::client::Reply;
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 32;
 const MACHINES: usize = 50;
 const CONTEXT: &str = "ERROR: nobody knows this";
 
-/// Reservations that the cap pays for: so few that most crashes come when little or nothing is left of
+/// Calls in full that the cap pays for: so few that most crashes come when little or nothing is left of
 /// it, and so many that the first ones come when there is.
 const PAID_FOR: u64 = 6_000;
 
@@ -47,7 +47,8 @@ const DEEDS: [Deed; 12] = [
 #[test]
 fn through_twenty_crashes_the_bill_is_never_over_the_cap() {
     let mut random = Random::new();
-    let worst = reservation(CONTEXT);
+    let worst = call_in_full(CONTEXT);
+    let set_aside = 2 * worst;
     let cap = worst * PAID_FOR;
     let model = Biller::start(Count::Most, &DEEDS);
     let settings = Settings::new()
@@ -90,7 +91,7 @@ fn through_twenty_crashes_the_bill_is_never_over_the_cap() {
     let known = model.told() + model.untold() * worst;
     // A crash leaves behind at most the reservations that were open, for it is not known what became of
     // them, and what was written down ahead. Each is counted in full from then on.
-    let bound = restarts * (AT_ONCE as u64 + AHEAD) * worst;
+    let bound = restarts * (AT_ONCE as u64 + AHEAD) * set_aside;
     let stranded = used.saturating_sub(known);
     println!(
         "{} requests through {restarts} restarts: of {cap} nano-dollars the model bills {billed}, the ledger counts \
@@ -103,7 +104,7 @@ fn through_twenty_crashes_the_bill_is_never_over_the_cap() {
     assert!(billed <= used && used <= cap, "the model bills {billed}, the ledger counts {used} of {cap}");
     assert!(known <= used, "{known} is to be counted, {used} is");
     assert!(stranded <= bound, "{stranded} stranded, at most {bound} are to be");
-    assert!(used > cap - 2 * worst, "there was money, but no answer: {used} of {cap}");
+    assert!(used > cap - 2 * set_aside, "there was money, but no answer: {used} of {cap}");
 }
 
 /// Clients that ask without end, wherever the Worker listens.

@@ -147,9 +147,10 @@ const PAID_FOR: u64 = 4;
 fn another_number_of_shards_waits_for_the_next_day() {
     let model = Biller::start(Count::Most, &[Deed::NoUsage]);
     let context = "ERROR: nobody knows this";
-    let one = reservation(context);
-    // Half a request is left over in each cap, and the service's pays for half of the machines.
-    let (cap, all) = (one * PAID_FOR + one / 2, one * PAID_FOR * MACHINES as u64 / 2 + one / 2);
+    let one = call_in_full(context);
+    // Half a request is left over in each cap beyond what a second call would need, and the service's pays for half
+    // of the machines.
+    let (cap, all) = (one * (PAID_FOR + 1) + one / 2, one * (PAID_FOR * MACHINES as u64 / 2 + 1) + one / 2);
     let settings =
         four_shards().var("MACHINE_DAILY_USD", &usd(cap)).var("DAILY_USD", &usd(all)).model_on(model.port());
     let (fleet, worker) = start(&settings);
@@ -201,8 +202,9 @@ fn another_number_of_shards_waits_for_the_next_day() {
     assert!((10..20).all(|number| spent(worker, number) <= cap));
 }
 
-/// What a request for this context reserves: what is charged when the model tells no usage.
-pub fn reservation(context: &str) -> u64 {
+/// What one call for this context is charged when the model tells no usage. A request sets twice as
+/// much aside, since a second call may be needed.
+pub fn call_in_full(context: &str) -> u64 {
     let model = Biller::start(Count::Most, &[Deed::NoUsage]);
     let settings = Settings::new().unhurried().model_on(model.port());
     let (_fleet, worker) = start(&settings);

@@ -116,8 +116,10 @@ impl Shard {
             return reply(Outcome::Unavailable);
         };
         machine.account.reserve(amount);
-        machine.margin =
-            worst.saturating_add(worst.min(NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN)));
+        // Never past the machine's cap: after a crash it counts as spent.
+        let rest = plan.machine_daily.saturating_sub(machine.account.used());
+        let part = NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN);
+        machine.margin = worst.saturating_add(worst.min(part)).min(rest);
         machine.tat = tat;
         machine.in_flight = machine.in_flight.saturating_add(1);
         machine.seen = now.millis();
