@@ -1,4 +1,4 @@
-"""The gateway's benchmarks: `python3 benches/gateway [table] [authenticate] [timing]`, without a name all
+"""The gateway's benchmarks: `python3 benches/gateway [table] [ledger] [authenticate] [timing]`, without a name all
 of them; or `profile`. `make bench` builds what they need first."""
 
 import argparse
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import authenticate
+import ledger
 import load
 import profiling
 import report
@@ -25,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/gateway", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; or {PROFILE}")
     parser.add_argument("--variants", default="", metavar="REGEX", help="only those rows of the table; the one to profile")
-    parser.add_argument("--rounds", type=int, default=table.ROUNDS, help="of the table")
+    parser.add_argument("--rounds", type=int, default=table.ROUNDS, help="of the table; of the ledger at least 5")
     parser.add_argument("--seconds", type=int, default=table.SECONDS, help="that each row takes in a round")
     parser.add_argument("--storage", type=Path, help="of Durable Objects: /dev/shm leaves the disk out")
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON goes here")
@@ -48,6 +49,9 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> dict:
     if name == "table":
         samples = table.measure(folder, storage, options.variants, options.rounds, options.seconds)
         return {"rows": table.rows(samples), "targets": report.targets(samples)}
+    if name == "ledger":
+        found = ledger.rows(ledger.measure(folder, storage, max(options.rounds, ledger.ROUNDS), options.seconds))
+        return {"rows": found, "targets": ledger.targets(found)}
     if name == "authenticate":
         return {"rows": authenticate.rows(authenticate.measure(folder, storage))}
     return {"rows": timing.rows(timing.measure(folder, storage))}
@@ -56,7 +60,7 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> dict:
 def main() -> int:
     options = arguments()
     names = [name for name in (*NAMES, PROFILE) if name in (options.names or NAMES)]
-    if "table" in names or PROFILE in names:
+    if {"table", "ledger", PROFILE} & set(names):
         program("wrk", "wrk")
         program("nginx", "nginx-light")
     if not (ROOT / "build/index_bg.wasm").exists():

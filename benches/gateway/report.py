@@ -83,16 +83,36 @@ def targets(samples: Samples) -> list[dict]:
     return found
 
 
+def judged(section: dict) -> str:
+    lines = [
+        [row["what"], row["wanted"], row["reached"], "met" if row["met"] else "missed"] for row in section["targets"]
+    ]
+    return "\n\n" + markdown(["target", "wanted", "reached", ""], lines) if lines else ""
+
+
 def table(section: dict) -> str:
-    lines = [cells(row) for row in section["rows"]]
-    text = markdown(COLUMNS, lines)
-    if section["targets"]:
-        judged = [
-            [row["what"], row["wanted"], row["reached"], "met" if row["met"] else "missed"]
-            for row in section["targets"]
+    return markdown(COLUMNS, [cells(row) for row in section["rows"]]) + judged(section)
+
+
+def shard(section: dict) -> str:
+    lines = [
+        [
+            row["what"],
+            number(row["rate"], ",.0f"),
+            number(row["times"], ".1f"),
+            number(row["cpu"], ".3f"),
+            number(row["cpu"] * row["rate"] / 1_000, ".0%"),
+            number(row["rows"], ".3f", 1_000),
+            number(row["calls"], ".2f", 1_000),
+            number(row["p50"], ".2f", 1_000),
+            number(row["p99"], ".2f", 1_000),
+            number(row["scaled"], ",.0f"),
         ]
-        text += "\n\n" + markdown(["target", "wanted", "reached", ""], judged)
-    return text
+        for row in section["rows"]
+    ]
+    heads = ["", "pairs/s", "times a row a step", "CPU s / 1,000", "core used", "rows written a pair"]
+    heads += ["calls a pair", "p50 ms", "p99 ms", "pairs/s, scaled"]
+    return markdown(heads, lines) + judged(section)
 
 
 def authenticating(section: dict) -> str:
@@ -126,6 +146,7 @@ def times(section: dict) -> str:
 
 SECTIONS = {
     "table": ("The gateway and its peers", table),
+    "ledger": ("One shard of the ledger", shard),
     "authenticate": ("What authenticating costs", authenticating),
     "timing": ("Whether the time of a 401 tells a kid that exists from one that does not", times),
 }

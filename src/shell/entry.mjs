@@ -9,14 +9,17 @@ export { LedgerCore };
 
 export class Ledger extends DurableObject {
   #core;
+  #exchange;
 
   constructor(state, env, core = new LedgerCore(state, env)) {
     super(state, env);
     this.#core = core;
+    // The generated class is behind a Proxy, which makes its methods anew each time one is asked for.
+    this.#exchange = core.exchange;
   }
 
   exchange(message) {
-    return this.#core.exchange(message);
+    return Reflect.apply(this.#exchange, this.#core, [message]);
   }
 
   alarm() {

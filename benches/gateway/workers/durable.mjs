@@ -19,6 +19,12 @@ export class Ledger extends DurableObject {
       "CREATE TABLE IF NOT EXISTS machine (name TEXT PRIMARY KEY, tokens REAL, at INTEGER, spent INTEGER) WITHOUT ROWID",
     );
     this.machines = new Map();
+    this.written = 0;
+  }
+
+  // How many were written so far.
+  rows() {
+    return this.written;
   }
 
   machine(name) {
@@ -32,7 +38,8 @@ export class Ledger extends DurableObject {
   }
 
   keep(name, { tokens, at, spent }) {
-    this.sql.exec("INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?)", name, tokens, at, spent);
+    const row = [name, tokens, at, spent];
+    this.written += this.sql.exec("INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?)", ...row).rowsWritten;
   }
 
   // Sets the worst cost aside, or says no.

@@ -27,9 +27,10 @@ const MOST_OPEN: usize = 256;
 
 const VERSION: u32 = 2;
 
-#[derive(Default, Serialize, Deserialize)]
+/// Its texts are borrowed when it is written, which dense traffic does many times a second.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Snapshot {
+struct Snapshot<T: Ord> {
     v: u32,
     shard: u32,
     epoch: u64,
@@ -42,9 +43,9 @@ struct Snapshot {
     alarm_after_ms: u64,
     spilled: bool,
     swept: Day,
-    funds: BTreeMap<String, StoredFund>,
-    machines: BTreeMap<String, StoredMachine>,
-    open: Vec<StoredReservation>,
+    funds: BTreeMap<T, StoredFund>,
+    machines: BTreeMap<T, StoredMachine>,
+    open: Vec<StoredReservation<T>>,
     log: logbook::Stored,
 }
 
@@ -67,10 +68,10 @@ struct StoredFund {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredReservation {
-    id: String,
-    subject: String,
-    plan: String,
+struct StoredReservation<T> {
+    id: T,
+    subject: T,
+    plan: T,
     pooled: bool,
     amount: NanoUsd,
     day: Day,
@@ -86,7 +87,7 @@ impl Shard {
         let Some(main) = main else {
             return Ok(Self { epoch: 1, ..Self::default() });
         };
-        let stored: Snapshot = serde_json::from_str(main).map_err(|_| Unreadable)?;
+        let stored: Snapshot<String> = serde_json::from_str(main).map_err(|_| Unreadable)?;
         if stored.v != VERSION {
             return Err(Unreadable);
         }
@@ -145,7 +146,7 @@ impl Shard {
     }
 
     /// A reservation that was open when the row was written: part of what is gone, but not lost.
-    fn reopen(&mut self, open: StoredReservation) {
+    fn reopen(&mut self, open: StoredReservation<String>) {
         let StoredReservation { id, subject, plan, pooled, amount, day, deadline, budget, record_at } = open;
         let machine = self.machines.entry(subject.clone()).or_default();
         machine.in_flight = machine.in_flight.saturating_add(1);
@@ -188,14 +189,14 @@ impl Shard {
             let gone = machine.account.used().saturating_add(margin);
             machine.stored = (machine.account.day(), gone);
             let listed = machine.nonces.after(cutoff);
-            machines.insert(subject.clone(), StoredMachine::of(machine, gone, listed));
+            machines.insert(subject.as_str(), StoredMachine::of(machine, gone, listed));
         }
         let margin = largest.saturating_mul(AHEAD);
         let funds = self.funds.iter_mut().map(|(pool, fund)| {
             let gone = fund.account.used().saturating_add(margin.min(fund.unused()));
             fund.stored = (fund.account.day(), gone);
             let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
-            (pool.clone(), stored)
+            (pool.as_str(), stored)
         });
         let snapshot = Snapshot {
             v: VERSION,
@@ -242,10 +243,20 @@ impl Shard {
     }
 }
 
-impl StoredReservation {
-    fn of(id: &str, open: &Reservation) -> Self {
-        let Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at } = open.clone();
-        Self { id: id.to_owned(), subject, plan, pooled, amount, day, deadline, budget, record_at }
+impl<'a> StoredReservation<&'a str> {
+    fn of(id: &'a str, open: &'a Reservation) -> Self {
+        let Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at } = open;
+        Self {
+            id,
+            subject,
+            plan,
+            pooled: *pooled,
+            amount: *amount,
+            day: *day,
+            deadline: *deadline,
+            budget: *budget,
+            record_at: *record_at,
+        }
     }
 }
 
