@@ -110,6 +110,8 @@ fn ticket(settings: &Settings) -> Ticket {
         deadline: NOW.plus(settings.upstream_timeout),
         context_bytes: 1_000,
         record_at: NOW,
+        shard: (0, 1),
+        bucket: None,
         standing,
     }
 }
