@@ -60,6 +60,7 @@ GUARDS = (
     Guard("a machine's row says what is gone", "shard/snapshot.rs", "let gone = machine.account.used().saturating_add(margin);", "let gone = machine.account.posted().saturating_add(margin);"),
     Guard("a fund's row says what is gone", "shard/snapshot.rs", "let gone = fund.account.used().saturating_add(", "let gone = fund.account.posted().saturating_add("),
     Guard("not ahead of the lease", "shard/snapshot.rs", "margin.min(fund.unused())", "margin"),
+    Guard("what comes back covers nothing else", "shard/settle.rs", "let given_back = if *stored {", "let given_back = if *stored && false {"),
     Guard("an epoch begins once", "shard/snapshot.rs", "epoch: stored.epoch.saturating_add(1),", "epoch: stored.epoch,"),
     Guard("leases within the cap", "treasury.rs", "mine.saturating_add(more.min(left))", "mine.saturating_add(more.max(NanoUsd::from_nanos(50)))"),
     Guard("old requests for leases", "treasury.rs", "if number < holds_since {", "if false {"),

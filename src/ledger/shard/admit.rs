@@ -143,6 +143,7 @@ impl Shard {
             deadline,
             budget,
             record_at,
+            stored: false,
         };
         self.open.insert(admission.id, reservation);
         self.pace.note(now);

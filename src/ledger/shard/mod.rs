@@ -110,6 +110,8 @@ struct Reservation {
     deadline: UnixMillis,
     budget: Budget,
     record_at: UnixMillis,
+    /// Whether storage knows of it: then a settlement that comes again after a crash gives money back.
+    stored: bool,
 }
 
 /// What a step comes to.

@@ -44,16 +44,21 @@ impl Shard {
     }
 
     fn close(&mut self, reservation: &Reservation, charged: NanoUsd) {
-        let Reservation { subject, plan, pooled, amount, day, .. } = reservation;
+        let Reservation { subject, plan, pooled, amount, day, stored, .. } = reservation;
         self.is_dirty = true;
+        // After a crash the stored reservation is open again, and a settlement that comes a second time
+        // gives this back: until the next write, nothing else may count on it.
+        let given_back = if *stored { amount.saturating_sub(charged) } else { NanoUsd::ZERO };
         if let Some(machine) = self.machines.get_mut(subject) {
             machine.in_flight = machine.in_flight.saturating_sub(1);
             machine.account.settle(*day, *amount, charged);
+            machine.stored.1 = machine.stored.1.saturating_sub(given_back);
         }
         let plan = pooled.then(|| plan_pool(plan));
         for pool in plan.as_deref().into_iter().chain([SERVICE]) {
             if let Some(fund) = self.funds.get_mut(pool) {
                 fund.account.settle(*day, *amount, charged);
+                fund.stored.1 = fund.stored.1.saturating_sub(given_back);
             }
         }
     }

@@ -158,7 +158,10 @@ impl Shard {
             }
         }
         self.by_deadline.insert((deadline, id.clone()));
-        self.open.insert(id, Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at });
+        let stored = true;
+        let reservation =
+            Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at, stored };
+        self.open.insert(id, reservation);
     }
 
     /// Writes the main row, in dense traffic with something ahead. Gives the moment to set the alarm
@@ -198,6 +201,9 @@ impl Shard {
             let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
             (pool.as_str(), stored)
         });
+        for (number, open) in self.open.values_mut().enumerate() {
+            open.stored = number < MOST_OPEN;
+        }
         let snapshot = Snapshot {
             v: VERSION,
             shard: self.index,
@@ -219,7 +225,7 @@ impl Shard {
             open: self
                 .open
                 .iter()
-                .take(MOST_OPEN)
+                .filter(|(_, open)| open.stored)
                 .map(|(id, open)| StoredReservation::of(id, open))
                 .collect(),
             log,
@@ -245,7 +251,7 @@ impl Shard {
 
 impl<'a> StoredReservation<&'a str> {
     fn of(id: &'a str, open: &'a Reservation) -> Self {
-        let Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at } = open;
+        let Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at, .. } = open;
         Self {
             id,
             subject,
