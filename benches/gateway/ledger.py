@@ -49,8 +49,6 @@ class Sample:
     cpu: float
     rows: float
     calls: float
-    p50: float
-    p99: float
     # The floor's requests/s, in the same round.
     floor: float
 
@@ -81,10 +79,8 @@ def turn(bench: Bench, server: Server, seconds: int, floor: float) -> Sample:
     spent, after = server.settled_cpu() - spent, told(server)
     done = {name: after[name] - before[name] for name in before}
     pairs = max(done["pairs"], 1)
-    # Latency is of a pair, as one after the other makes a request.
-    p50, p99 = result.p50 / PAIRS, result.p99 / PAIRS
     rows, calls = done["rows"] / pairs * 1_000, done["calls"] / pairs * 1_000
-    return Sample(pairs / result.seconds, spent / pairs * 1_000, rows, calls, p50, p99, floor)
+    return Sample(pairs / result.seconds, spent / pairs * 1_000, rows, calls, floor)
 
 
 def measure(folder: Path, storage: Path, rounds: int = ROUNDS, seconds: int = SECONDS) -> Samples:
@@ -117,7 +113,7 @@ def rows(samples: Samples) -> list[dict]:
     table = []
     for name, taken in samples.items():
         row: dict = {"what": name}
-        for field in ("rate", "cpu", "rows", "calls", "p50", "p99"):
+        for field in ("rate", "cpu", "rows", "calls"):
             row[field] = median([getattr(sample, field) for sample in taken])
         row["times"] = median([sample.rate / other.rate for sample, other in zip(taken, samples[ROWS], strict=True)])
         row["scaled"] = median([sample.rate / sample.floor for sample in taken]) * REFERENCE_FLOOR

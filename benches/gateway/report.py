@@ -104,14 +104,12 @@ def shard(section: dict) -> str:
             number(row["cpu"] * row["rate"] / 1_000, ".0%"),
             number(row["rows"], ".3f", 1_000),
             number(row["calls"], ".2f", 1_000),
-            number(row["p50"], ".2f", 1_000),
-            number(row["p99"], ".2f", 1_000),
             number(row["scaled"], ",.0f"),
         ]
         for row in section["rows"]
     ]
     heads = ["", "pairs/s", "times a row a step", "CPU s / 1,000", "core used", "rows written a pair"]
-    heads += ["calls a pair", "p50 ms", "p99 ms", "pairs/s, scaled"]
+    heads += ["calls a pair", "pairs/s, scaled"]
     return markdown(heads, lines) + judged(section)
 
 

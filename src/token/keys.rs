@@ -9,7 +9,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
-use super::mac;
+use super::{crypto, mac};
 use super::machine_id::is_name;
 use super::subkey::INFO_PREFIX;
 pub use super::subkey::{Purpose, Subkey};
@@ -49,13 +49,13 @@ impl Key {
     /// The unpadded base64url HS256 signature of a token's first two parts (RFC 7518 section 3.2).
     pub(super) fn sign_hs256(&self, input: &[u8]) -> Option<String> {
         let key = EncodingKey::from_secret(&self.secret);
-        jsonwebtoken::crypto::sign(input, &key, Algorithm::HS256).ok()
+        crypto::sign(input, &key, Algorithm::HS256)
     }
 
     /// Whether `signature`, canonical unpadded base64url, is the HS256 signature of `input`.
     pub(super) fn verify_hs256(&self, signature: &str, input: &[u8]) -> bool {
         let key = DecodingKey::from_secret(&self.secret);
-        jsonwebtoken::crypto::verify(signature, input, &key, Algorithm::HS256).unwrap_or(false)
+        crypto::verify(signature, input, &key, Algorithm::HS256)
     }
 
     /// Whether both make the same HS256 MACs: not quite whether their bytes are equal, because HMAC

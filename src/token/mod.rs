@@ -10,6 +10,7 @@
 mod claims;
 mod compact;
 pub mod credential;
+mod crypto;
 mod denied;
 pub mod difficulty;
 pub mod digest;
