@@ -103,6 +103,9 @@ fn through_twenty_crashes_the_bill_is_never_over_the_cap() {
     assert!(billed <= used && used <= cap, "the model bills {billed}, the ledger counts {used} of {cap}");
     assert!(known <= used, "{known} is to be counted, {used} is");
     assert!(stranded <= bound, "{stranded} stranded, at most {bound} are to be");
+    // Nobody was of another plan, and nothing of another plan's cap is gone.
+    let other = &rest.shards()[0]["funds"]["plan/trusted"]["used_usd"];
+    assert_eq!(other, "0", "{rest:?}");
     assert!(used > cap - 2 * worst, "there was money, but no answer: {used} of {cap}");
 }
 
