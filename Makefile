@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test test-python bench lint clean setup worker null-worker force
+.PHONY: help build dev test test-python test-guards bench fuzz lint clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -53,14 +53,21 @@ test: build test-python ## Build, then run every test, native and against the re
 test-python: ## The tests of pip-aide-login only
 	python3 -m unittest discover -s clients/python/tests
 
+test-guards: ## Take the ledger's guards out one by one, and look that a test fails without each: slow
+	@python3 -B tests/guards/guards.py $(if $(ONLY),'$(ONLY)')
+
 bench: build ## Measure it on loopback, 10 minutes; ONLY=table VARIANTS=regex SAVE=1: benches/gateway/README.md
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory null-worker
 	@python3 -B benches/gateway $(ONLY) $(BENCH_OPTIONS)
+
+fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
+	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
 
 lint: ## Formatting and clippy, for this machine and for wasm32
 	@scripts/prerequisites.sh rustfmt clippy
 	cargo fmt --check
 	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --target wasm32-unknown-unknown -- -D warnings
 

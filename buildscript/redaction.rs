@@ -11,6 +11,7 @@ struct File {
     parts: Vec<String>,
     last_words: Vec<String>,
     harmless: Vec<String>,
+    digests: Vec<String>,
     people: Vec<String>,
     token: Vec<Token>,
 }
@@ -41,10 +42,11 @@ pub fn compile(directory: &Path) -> Result<String, String> {
         ("PARTS", &file.parts),
         ("LAST_WORDS", &file.last_words),
         ("HARMLESS", &file.harmless),
+        ("DIGESTS", &file.digests),
         ("PEOPLE", &file.people),
     ] {
         for (at, word) in words.iter().enumerate() {
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             if word.is_empty() || !word.bytes().all(plain) {
                 return Err(fail(format!("{word:?} in {name} is not a lower-case word")));
             }
@@ -70,21 +72,14 @@ pub fn compile(directory: &Path) -> Result<String, String> {
                 return Err(fail(format!("prefix {prefix:?} stands twice")));
             }
             prefixes.push(prefix);
+            let key = prefix.bytes().take(3).rev().fold(0_u32, |key, byte| key << 8 | u32::from(byte));
             out.push_str(&format!(
-                "    Token {{ prefix: {prefix:?}, tail: {}, extra: {:?}, mixed: {}, anywhere: {} }},\n",
+                "    Token {{ prefix: {prefix:?}, key: {key}, tail: {}, extra: {:?}, mixed: {}, anywhere: {} }},\n",
                 token.tail, token.extra, token.mixed, token.anywhere
             ));
         }
     }
     out.push_str("];\n");
 
-    // Which three bytes can begin a token: one look per letter of the log.
-    let mut starts = [0u64; 64];
-    for prefix in &prefixes {
-        let bytes: Vec<usize> = prefix.bytes().take(3).map(usize::from).collect();
-        let sum = (bytes[0] * 37) ^ (bytes[1] * 101) ^ (bytes[2] * 7);
-        starts[(sum >> 6) & 63] |= 1 << (sum & 63);
-    }
-    out.push_str(&format!("static TOKEN_STARTS: [u64; 64] = {starts:?};\n"));
     Ok(out)
 }

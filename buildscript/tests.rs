@@ -8,6 +8,7 @@ mod plans;
 mod prices;
 mod redaction;
 mod rules;
+mod upstreams;
 
 #[test]
 fn the_policies_in_the_repo_are_right() {
@@ -19,6 +20,7 @@ fn the_policies_in_the_repo_are_right() {
         prices::compile(policies),
         redaction::compile(policies),
         rules::compile(policies),
+        upstreams::compile(policies),
     ] {
         assert!(table.is_ok(), "{table:?}");
     }

@@ -85,13 +85,12 @@ pub async fn analyze<R: Body, L: Ledger, B: Buckets, U: Upstream, C: AnswerCache
         answer(&admitted, settings, &services.upstream, &services.cache, &random, &clock).await;
     reply(render(&admitted, &answered));
     // 6.
-    let recorded =
-        record(&admitted, &answered, settings, &services.ledger, started, clock()).await;
+    let recorded = record(&admitted, &answered, settings, &services.ledger, started, clock()).await;
     if let Some((tat, life)) = admitted.ticket.bucket {
         let subject = admitted.submitted.verified.subject().to_string();
         services.buckets.write(&subject, tat, life).await;
     }
-    keep(&mut answered, settings, &services.cache).await;
+    keep(&mut answered, &services.cache).await;
     Report::Done(Box::new(answered), recorded)
 }
 

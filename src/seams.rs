@@ -1,6 +1,7 @@
 //! Where the gateway meets what is not its own code. Each trait has one real implementation in
 //! `shell` and stand-ins in tests.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use crate::ledger::kv_bucket::Taken;
 use crate::ledger::wire::treasury::{Answer, Errand};
 use crate::ledger::wire::{Command, Outcome, Settlement};
 use crate::policy::settings::Provider;
+use crate::policy::upstreams::Endpoint;
 use crate::reject::Reject;
+use crate::stages::breaker::Breakers;
 use crate::token::jwks::Jwks;
 use crate::units::UnixMillis;
 
@@ -73,13 +76,36 @@ pub enum UpstreamError {
     TooLarge,
     /// The body is no completion with an answer in it.
     Unusable,
+    /// None was asked: each failed too often lately.
+    Resting,
 }
 
-/// The OpenAI-compatible model.
+/// A call that gave no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// Why.
+    pub error: UpstreamError,
+    /// How long the upstream wants to be left alone (RFC 9110, 10.2.3).
+    pub retry_after: Option<Duration>,
+}
+
+impl From<UpstreamError> for Failed {
+    fn from(error: UpstreamError) -> Self {
+        Self { error, retry_after: None }
+    }
+}
+
+/// The OpenAI-compatible models.
 #[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
 pub trait Upstream {
     /// Posts a chat completion request and gives the body of a 200, all within `deadline`.
-    async fn ask(&self, body: String, deadline: Duration) -> Result<Vec<u8>, UpstreamError>;
+    async fn ask(&self, to: &Endpoint, body: String, deadline: Duration) -> Result<Vec<u8>, Failed>;
+
+    /// Waits before another call.
+    async fn pause(&self, span: Duration);
+
+    /// What is known of the upstreams here.
+    fn breakers(&self) -> &RefCell<Breakers>;
 }
 
 /// Answers given before to the same question. A cache may forget at any time, so it has no errors.
@@ -87,6 +113,11 @@ pub trait Upstream {
 pub trait AnswerCache {
     /// The answer kept under `key`.
     async fn get(&self, key: &str) -> Option<String>;
+    /// Keeps an answer at once, for those who ask here before [`Self::put`] is done.
+    fn remember(&self, key: &str, answer: &str, until: UnixMillis) {
+        let _ = (key, answer, until);
+    }
+
     /// Keeps an answer for `lifetime`.
     async fn put(&self, key: &str, answer: String, lifetime: Duration);
 }

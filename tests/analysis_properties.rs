@@ -17,6 +17,7 @@ fn piece() -> impl Strategy<Value = String> {
             "[redacted]", "[user]", "[email]", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "https://a:b@", "/home/", "C:\\Users\\",
             "ghp_FAKEfakeFAKE12", "Bearer ", "machine h login a password ", "a@b.example", "Authorization: ", "-u a:b", "Password for x: ",
             "pw=Zx81kQpW03mTnV7rYbL5", "SETTING=Zx81kQpW03mTnV7rYbL5cDfG", "hunter2-FAKE",
+            "%3A%2F%2F", "%40", "auth=(", "password=a,", "login a password ", "/home/d'a", "file:///home/", ",x=", "--user a:", "')", "&b=", "[redacted],", "};",
         ]).prop_map(str::to_owned),
         1 => prop::sample::select(vec![
             "Command: pip install numpy==1.0 -i https://x\n", "\n--- SYSTEM INFO ---\n", "ERROR: ", "Could not find a version that satisfies the requirement ",

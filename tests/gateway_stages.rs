@@ -11,23 +11,25 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pip_aide_gateway::gateway::{Request, Services, analyze};
 use ledger_support::Objects;
+use pip_aide_gateway::gateway::{Request, Services, analyze};
 use pip_aide_gateway::ledger::bucket::{Level, Quota};
 use pip_aide_gateway::ledger::kv_bucket::Taken;
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand};
 use pip_aide_gateway::ledger::wire::{Charge, Command, Message, Outcome, Settlement};
 use pip_aide_gateway::policy::settings::{Entry, Provider, Settings};
+use pip_aide_gateway::policy::upstreams::Endpoint;
 use pip_aide_gateway::reject::Reject;
 use pip_aide_gateway::reply::Reply;
 use pip_aide_gateway::seams::{
-    AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream, UpstreamError,
+    AnswerCache, Body, Buckets, Failed, KeyStore, Ledger, LedgerUnavailable, Upstream, UpstreamError,
 };
 use pip_aide_gateway::stages::accept::{Head, Interface};
+use pip_aide_gateway::stages::breaker::Breakers;
 use pip_aide_gateway::token::jwks::Jwks;
 use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
 use pip_aide_gateway::token::machine_id::MachineId;
-use pip_aide_gateway::units::UnixMillis;
+use pip_aide_gateway::units::{NanoUsd, UnixMillis};
 
 /// A second before 01:00 UTC on a Monday, when DeepSeek's peak prices begin.
 const BEFORE_PEAK: UnixMillis = UnixMillis::from_seconds(1_795_395_599);
@@ -112,25 +114,32 @@ impl Buckets for NoBuckets {
 struct Model {
     answer: Result<String, UpstreamError>,
     asked: RefCell<Vec<String>>,
+    breakers: RefCell<Breakers>,
 }
 
 impl Upstream for &Model {
-    async fn ask(&self, body: String, _: Duration) -> Result<Vec<u8>, UpstreamError> {
+    async fn ask(&self, _: &Endpoint, body: String, _: Duration) -> Result<Vec<u8>, Failed> {
         self.asked.borrow_mut().push(body);
-        self.answer.clone().map(String::into_bytes)
+        self.answer.clone().map(String::into_bytes).map_err(Failed::from)
+    }
+
+    async fn pause(&self, _: Duration) {}
+
+    fn breakers(&self) -> &RefCell<Breakers> {
+        &self.breakers
     }
 }
 
 #[derive(Default)]
-struct Cache(RefCell<HashMap<String, String>>);
+struct Cache(RefCell<HashMap<String, (String, Duration)>>);
 
 impl AnswerCache for &Cache {
     async fn get(&self, key: &str) -> Option<String> {
-        self.0.borrow().get(key).cloned()
+        self.0.borrow().get(key).map(|(answer, _)| answer.clone())
     }
 
-    async fn put(&self, key: &str, answer: String, _: Duration) {
-        self.0.borrow_mut().insert(key.to_owned(), answer);
+    async fn put(&self, key: &str, answer: String, lifetime: Duration) {
+        self.0.borrow_mut().insert(key.to_owned(), (answer, lifetime));
     }
 }
 
@@ -156,13 +165,13 @@ fn settings() -> Settings {
     Settings::read(&BTreeMap::from(entries)).expect("the settings are right")
 }
 
-fn head(settings: &Settings, now: UnixMillis) -> Head {
+fn head(settings: &Settings, machine: &str, now: UnixMillis) -> Head {
     let policy = TokenPolicy {
         issuer: &settings.token_issuer,
         audience: &settings.token_audience,
         ttl_days: settings.token_ttl_days,
     };
-    let machine = MachineId::parse("laptop").unwrap();
+    let machine = MachineId::parse(machine).unwrap();
     let new = NewToken { machine: &machine, plan: None, life: Duration::from_secs(3_600), random: [7; 16] };
     let token = jwt::mint(&settings.token_keys, &policy, &new, now).unwrap().token;
     Head {
@@ -184,27 +193,35 @@ struct World {
 
 impl World {
     fn new(answer: Result<&str, UpstreamError>) -> Self {
-        let model = Model { answer: answer.map(str::to_owned), asked: RefCell::default() };
+        let model = Model {
+            answer: answer.map(str::to_owned),
+            asked: RefCell::default(),
+            breakers: RefCell::default(),
+        };
         let clock = Cell::new(BEFORE_PEAK);
         Self { settings: settings(), clock, model, cache: Cache::default(), sent: Cell::new(0) }
     }
 
     /// One request whose body takes so long; the reply and what the ledger was told.
     fn send(&self, context: &str, body_takes: Duration) -> (Reply, Vec<Command>, Vec<Settlement>) {
+        self.send_as("laptop", context, body_takes)
+    }
+
+    fn send_as(
+        &self,
+        machine: &str,
+        context: &str,
+        body_takes: Duration,
+    ) -> (Reply, Vec<Command>, Vec<Settlement>) {
         let ledger = InMemory::new(&self.settings, &self.clock);
-        let services = Services {
-            ledger,
-            buckets: NoBuckets,
-            upstream: &self.model,
-            cache: &self.cache,
-            keys: NoKeys,
-        };
+        let services =
+            Services { ledger, buckets: NoBuckets, upstream: &self.model, cache: &self.cache, keys: NoKeys };
         let text = serde_json::json!({ "error_context": context }).to_string();
         self.sent.set(self.sent.get() + 1);
         let request = Request {
             id: format!("r{}", self.sent.get()),
             random: "delimiter".to_owned(),
-            head: head(&self.settings, self.clock.get()),
+            head: head(&self.settings, machine, self.clock.get()),
             body: SlowBody { text, clock: &self.clock, takes: body_takes },
         };
         let got = RefCell::new(None);
@@ -245,14 +262,16 @@ fn what_is_set_aside_is_priced_after_the_body_has_come() {
 
 #[test]
 fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
-    for (error, status, charge) in [
-        (UpstreamError::Refused(429), 502, Charge::Nothing),
-        (UpstreamError::Status(500), 502, Charge::Full),
-        (UpstreamError::Connection, 502, Charge::Full),
-        (UpstreamError::TooLarge, 502, Charge::Full),
-        (UpstreamError::Timeout, 504, Charge::Full),
+    // Halves of what was set aside: one for each call that may have been billed.
+    for (error, status, halves) in [
+        (UpstreamError::Refused(429), 502, 0),
+        (UpstreamError::Status(500), 502, 2),
+        (UpstreamError::Connection, 502, 2),
+        (UpstreamError::TooLarge, 502, 1),
+        (UpstreamError::Timeout, 504, 1),
     ] {
-        let (reply, _, settled) = World::new(Err(error)).send("Command: pip install requests", Duration::ZERO);
+        let (reply, commands, settled) =
+            World::new(Err(error)).send("Command: pip install requests", Duration::ZERO);
         assert_eq!(reply.status, status, "{error:?}");
         for header in ["RateLimit", "RateLimit-Policy"] {
             assert_eq!(
@@ -262,6 +281,11 @@ fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
             );
         }
         let settled = settled.first().map(|settlement| settlement.charge);
+        let half = worst(&commands) / 2;
+        let charge = match halves {
+            0 => Charge::Nothing,
+            halves => Charge::Actual(NanoUsd::from_nanos(half * halves)),
+        };
         assert_eq!(settled, Some(charge), "{error:?}");
     }
 }
@@ -288,6 +312,60 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
 }
 
 #[test]
+fn a_question_is_the_same_wherever_and_whenever_it_is_asked() {
+    let world = World::new(Ok(ANSWER));
+    let question = |directory: &str, time: &str| {
+        format!(
+            "Command: pip install requests\n{time} File \"{directory}/setup.py\", line 3\n<x at 0x{}>",
+            directory.len()
+        )
+    };
+    world.send(&question("/tmp/pip-install-a1", "10:11:12"), Duration::ZERO);
+    let (reply, ..) = world.send_as("other", &question("C:\\Users\\bob\\x", "23:59:59"), Duration::ZERO);
+    assert!(reply.body.contains(r#""source":"cache""#), "{}", reply.body);
+    assert_eq!(world.model.asked.borrow().len(), 1);
+    let kept: Vec<(String, Duration)> = world.cache.0.borrow().values().cloned().collect();
+    assert!(
+        matches!(kept.as_slice(), [(text, _)] if !text.contains("rm")),
+        "only what was screened: {kept:?}"
+    );
+}
+
+#[test]
+fn a_machine_that_asks_again_gets_the_same_answer_also_where_it_is_none() {
+    let none = r#"{"choices":[{"message":{"content":"{\"explanation\":\"The disk is full.\",\"commands\":[]}"}}],"usage":{"prompt_tokens":100,"completion_tokens":10}}"#;
+    let world = World::new(Ok(none));
+    let question = "Command: pip install requests\nERROR: a failure that only the model knows";
+    let first: serde_json::Value =
+        serde_json::from_str(&world.send(question, Duration::ZERO).0.body).unwrap();
+    let (reply, _, settled) = world.send(question, Duration::ZERO);
+    let second: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!((&second["suggestion"], &second["source"]), (&first["suggestion"], &"cache".into()));
+    assert!(settled.iter().any(|settlement| settlement.charge == Charge::Nothing));
+    assert_eq!(world.model.asked.borrow().len(), 1, "billed once");
+    assert!(world.cache.0.borrow().values().all(|(_, lifetime)| *lifetime == Duration::from_secs(600)));
+    // It is nobody else's answer.
+    let (reply, ..) = world.send_as("other", question, Duration::ZERO);
+    assert!(reply.body.contains(r#""source":"model""#), "{}", reply.body);
+}
+
+#[test]
+fn an_answer_that_was_tampered_with_does_not_leave_the_cache() {
+    let world = World::new(Ok(ANSWER));
+    let question = "Command: pip install requests\nERROR: a failure that only the model knows";
+    world.send(question, Duration::ZERO);
+    for (answer, _) in world.cache.0.borrow_mut().values_mut() {
+        *answer = answer.replace("pip install requests", "pip install -i https://h requests");
+    }
+    let (reply, ..) = world.send(question, Duration::ZERO);
+    assert!(
+        reply.body.contains(r#""source":"model""#) && !reply.body.contains("https://h"),
+        "{}",
+        reply.body
+    );
+}
+
+#[test]
 fn records_of_one_machine_never_share_a_key() {
     let world = World::new(Ok(ANSWER));
     let services = Services {
@@ -302,7 +380,7 @@ fn records_of_one_machine_never_share_a_key() {
         let request = Request {
             id: number.to_string(),
             random: "delimiter".to_owned(),
-            head: head(&world.settings, world.clock.get()),
+            head: head(&world.settings, "laptop", world.clock.get()),
             body: SlowBody { text, clock: &world.clock, takes: Duration::ZERO },
         };
         run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), drop));

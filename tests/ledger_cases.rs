@@ -177,6 +177,24 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
     let next = shard.alarm.unwrap();
     shard.tick(&limits, next);
     assert_eq!((shard.alarm, shard.batches.len()), (None, 0));
+    // Traffic that needs no alarm makes it rarer.
+    let mut alarms = 0;
+    for minute in 0..600 {
+        let now = next.plus(Duration::from_secs(60 * minute));
+        let shard = objects.shard(0);
+        if shard.alarm.is_some_and(|alarm| alarm <= now) {
+            shard.tick(&limits, now);
+            alarms += 1;
+        }
+        let id = format!("r{minute}");
+        let outcome = admit(&mut objects, &id, "m", 0, now);
+        let Outcome::Admitted { record_at, .. } = outcome else { panic!("{outcome:?}") };
+        objects.settle(Settlement { record_at, epoch: 2, ..settlement(&id, "m", Charge::Nothing) }, now);
+        let shard = objects.shard(0);
+        let last = shard.batches.pop().map(|batch| batch.last);
+        shard.awake().batch_ended(last, now);
+    }
+    assert!((3..=12).contains(&alarms), "{alarms}");
 }
 
 #[test]
@@ -304,12 +322,16 @@ fn in_dense_traffic_a_crash_admits_no_nonce_twice_and_is_over_in_seconds() {
     let now = at(10_000);
     for nonce in 0..512 {
         let fresh_until = at(nonce * 10).plus(Duration::from_secs(300));
-        let credential = Credential { nonce: Some(Nonce { hash: nonce, fresh_until }), ..Credential::default() };
+        let credential =
+            Credential { nonce: Some(Nonce { hash: nonce, fresh_until }), ..Credential::default() };
         let outcome = objects.send("m", look("m", credential), now);
         assert!(matches!(outcome, Outcome::Replayed | Outcome::Unavailable), "{nonce}: {outcome:?}");
     }
     let later = at(20_000);
-    assert!(matches!(objects.send("other", look("other", Credential::default()), later), Outcome::Standing(_)));
+    assert!(matches!(
+        objects.send("other", look("other", Credential::default()), later),
+        Outcome::Standing(_)
+    ));
     let fresh_until = later.plus(Duration::from_secs(300));
     let credential = Credential { nonce: Some(Nonce { hash: 1, fresh_until }), ..Credential::default() };
     assert!(matches!(objects.send("other", look("other", credential), later), Outcome::Standing(_)));
@@ -364,7 +386,9 @@ fn revocation(target: Target) -> Revocation {
 #[test]
 fn a_revocation_holds_at_once_and_after_a_crash_until_it_is_taken_back() {
     for shards in [1, 4] {
-        for target in [Target::Machine("m".to_owned()), Target::Jti("t".to_owned()), Target::IssuedBefore(at(0))] {
+        for target in
+            [Target::Machine("m".to_owned()), Target::Jti("t".to_owned()), Target::IssuedBefore(at(0))]
+        {
             let mut objects = Objects::new(Limits { shards, ..limits() });
             let ask = |id: &str| {
                 let credential = Credential { jti: Some("t".to_owned()), ..Credential::default() };
@@ -405,7 +429,8 @@ fn a_shard_that_is_new_knows_who_is_revoked_before_it_admits_anybody() {
 #[test]
 fn a_cap_that_pays_for_ten_admits_ten() {
     let mut objects = Objects::new(unhurried(limits()));
-    let reserved = (0..64).filter(|number| is_reserved(&admit(&mut objects, &number.to_string(), "m", 100, at(0))));
+    let reserved =
+        (0..64).filter(|number| is_reserved(&admit(&mut objects, &number.to_string(), "m", 100, at(0))));
     assert_eq!(reserved.count(), 10);
 }
 
@@ -485,15 +510,17 @@ fn an_idle_shard_gives_its_lease_back() {
     limits.shards = 2;
     let mut objects = Objects::new(limits.clone());
     let route = Route { shards: 2, salt: 0x5a17 };
-    let of_shard = |shard| (0..).map(|number| format!("m{number}")).find(|name| route.shard_of(name) == shard).unwrap();
+    let of_shard =
+        |shard| (0..).map(|number| format!("m{number}")).find(|name| route.shard_of(name) == shard).unwrap();
     let (zero, one) = (of_shard(0), of_shard(1));
     assert!(is_reserved(&admit(&mut objects, "a", &zero, 100, at(0))));
     objects.settle(settlement("a", &zero, Charge::Actual(nano(10))), at(0));
     let alarm = objects.shard(0).alarm.unwrap();
     let step = objects.shard(0).tick(&limits, alarm);
-    assert_eq!(step.ask, None, "traffic has just been");
+    assert_eq!(step.ask, None, "there has just been a request");
     let alarm = objects.shard(0).alarm.unwrap();
-    // The settings' day has begun anew by then, so look at leases on the first day's clock only.
+    assert_eq!(alarm, at(180_000));
+    // The clock's day has begun anew by then, so the treasury is held to the first one.
     let ask = objects.shard(0).tick(&limits, alarm).ask.expect("the lease is given back");
     assert!(ask.holds_only);
     assert_eq!(ask.pools.iter().find(|pool| pool.pool == "service").unwrap().held, nano(10));
@@ -503,6 +530,7 @@ fn an_idle_shard_gives_its_lease_back() {
         other => panic!("{other:?}"),
     };
     assert_eq!(granted, nano(10));
-    let reserved = (0..30).filter(|number| is_reserved(&admit(&mut objects, &format!("b{number}"), &one, 100, at(0))));
+    let reserved =
+        (0..30).filter(|number| is_reserved(&admit(&mut objects, &format!("b{number}"), &one, 100, at(0))));
     assert_eq!(reserved.count(), 10, "the machine's cap, as the service's leaves room");
 }

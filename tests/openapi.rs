@@ -36,6 +36,7 @@ const KNOWN: &[&str] = &[
     "/v1/enroll/challenge",
     "/v1/enroll",
     "/admin/revocations",
+    "/admin/ledger",
     "/v1/me",
     "/healthz",
     "/readyz",

@@ -154,3 +154,23 @@ fn settings_print_no_secret() {
     let printed = format!("{settings:?}");
     assert!(!printed.contains(secret) && !printed.contains("AAAAAAAA") && !printed.contains("AQEBAQEB"));
 }
+
+#[test]
+fn an_upstream_is_asked_only_where_its_key_is_set() {
+    let names = |changes: &[(&str, &str)]| -> Vec<&str> {
+        Settings::read(&environment(changes)).unwrap().upstreams.iter().map(|to| to.name).collect()
+    };
+    assert_eq!(names(&[]), Vec::<&str>::new());
+    assert_eq!(names(&[("API_KEY", "k")]), ["API_BASE"]);
+    assert_eq!(names(&[("API_KEY_OPENAI", "k")]), ["openai"]);
+    assert_eq!(
+        names(&[("API_KEY_DEEPSEEK", "k"), ("API_KEY_OPENAI", "k"), ("API_KEY", "k")]),
+        ["API_BASE", "openai", "deepseek"]
+    );
+    assert_eq!(names(&[("API_KEY_OPENAI", "")]), Vec::<&str>::new());
+    assert_eq!(
+        faults(&[("API_KEY_OPENAI", "a\nb")]),
+        ["API_KEY_OPENAI: must be visible ASCII characters without spaces"]
+    );
+    assert_eq!(faults(&[("API_KEY_NOBODY", "k")]), ["API_KEY_NOBODY: there is no such setting"]);
+}

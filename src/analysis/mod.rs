@@ -7,13 +7,15 @@
 //! 2. [`facts`] reads what can be trusted: the user's own command line, the versions and the
 //!    platform that the client wrote, pip's own error lines.
 //! 3. [`rules`] recognises the kinds of failure that need no model.
-//! 4. [`trim`] shortens the log for the model, [`prompt`] wraps it, [`completion`] reads the answer.
-//! 5. [`screen`] lets out of any answer, whoever gave it, only commands that it has parsed and
+//! 4. [`normal`] tells whether two logs are one question to the cache.
+//! 5. [`trim`] shortens the log for the model, [`prompt`] wraps it, [`completion`] reads the answer.
+//! 6. [`screen`] lets out of any answer, whoever gave it, only commands that it has parsed and
 //!    written anew itself.
 
 pub mod command;
 pub mod completion;
 pub mod facts;
+pub mod normal;
 pub mod options;
 pub mod packages;
 pub mod prompt;

@@ -194,6 +194,26 @@ mod tests {
     }
 
     #[test]
+    fn many_names_are_known() {
+        assert!(IMPORTS.len() >= 300 && WELL_KNOWN.len() >= 3_000, "{} {}", IMPORTS.len(), WELL_KNOWN.len());
+        for (module, package) in [
+            ("cv2", "opencv-python"),
+            ("sklearn", "scikit-learn"),
+            ("PIL", "Pillow"),
+            ("yaml", "PyYAML"),
+            ("bs4", "beautifulsoup4"),
+            ("Crypto", "pycryptodome"),
+            ("dotenv", "python-dotenv"),
+        ] {
+            assert_eq!(provider_of(module), Some(package), "{module}");
+        }
+        // What a rule may advise has to be vouched for as well.
+        for (_, package) in IMPORTS {
+            assert!(is_well_known(package), "{package}");
+        }
+    }
+
+    #[test]
     fn edits_are_counted() {
         for (a, b, edits) in [
             ("abc", "abc", Some(0)),

@@ -142,6 +142,16 @@ impl Requirement {
         Self { clauses: vec![clause], ..self.clone() }
     }
 
+    /// The same with versions in the form that every reader takes.
+    #[must_use]
+    pub fn in_normal_form(&self) -> Option<Self> {
+        let clauses = self
+            .clauses
+            .iter()
+            .map(|clause| Some(Clause { version: clause.version.in_normal_form()?, ..clause.clone() }));
+        Some(Self { clauses: clauses.collect::<Option<_>>()?, ..self.clone() })
+    }
+
     /// The same requirement in the operators that an answer may use, `==` and `~=`: the client
     /// drops every command that holds `<` or `>`.
     ///
@@ -234,7 +244,11 @@ fn parse_clause(text: &str) -> Option<Clause> {
     if any_below && !matches!(operator, Operator::Equal | Operator::NotEqual) {
         return None;
     }
-    Some(Clause { operator, version: Version::parse(version)?, any_below })
+    let version = Version::parse(version)?;
+    // Not what it is the beginning of, either: `==1.0a1.*`.
+    let star = !any_below || version.can_begin_others();
+    let compatible = operator != Operator::Compatible || version.can_be_compatible();
+    (star && compatible).then_some(Clause { operator, version, any_below })
 }
 
 /// PEP 508: letters, digits, `-`, `_`, `.`, a letter or digit at both ends.
@@ -283,6 +297,10 @@ mod tests {
             "a==1;x",
             "a==1.x",
             "a>=1.*",
+            "a~=1",
+            "a~=1.0+x",
+            "a==1.0a1.*",
+            "a==1.0+x.*",
             "[a]",
             "a[",
             "a[b",

@@ -1,6 +1,8 @@
 //! Shortens a log to what explains the failure: the command, the system information, pip's error
 //! lines with their neighbours, the innermost error of a compiler or of Python, the end.
 
+use std::borrow::Cow;
+
 use super::facts::{cut, system_info_start};
 use super::redact::Redacted;
 
@@ -23,7 +25,7 @@ pub fn trim(text: &Redacted, max_bytes: usize) -> Redacted {
     if text.len() <= max_bytes {
         return Redacted::from_parts(text.to_owned());
     }
-    let lines: Vec<String> = text.lines().map(shortened).collect();
+    let lines: Vec<Cow<'_, str>> = text.lines().map(shortened).collect();
     let mut kept =
         Kept { lines: &lines, keep: vec![false; lines.len()], left: max_bytes.saturating_sub(MARK_ROOM) };
     for place in by_weight(text, &lines) {
@@ -36,20 +38,20 @@ pub fn trim(text: &Redacted, max_bytes: usize) -> Redacted {
 }
 
 /// The places of lines in the order in which they are to be kept.
-fn by_weight(text: &str, lines: &[String]) -> Vec<usize> {
+fn by_weight(text: &str, lines: &[Cow<'_, str>]) -> Vec<usize> {
     let count = lines.len();
     let mut order: Vec<usize> = (0..count.min(2)).collect();
     let system =
         system_info_start(text).and_then(|at| text.get(..at)).map_or(count, |head| head.lines().count());
     order.extend(system..count.min(system.saturating_add(14)));
 
-    let is_error = |line: &String| {
+    let is_error = |line: &str| {
         line.starts_with("ERROR:")
             || line.starts_with("error:")
             || line.starts_with("  ERROR:")
             || line.starts_with("The conflict")
     };
-    let places = |found: &dyn Fn(&String) -> bool| -> Vec<usize> {
+    let places = |found: &dyn Fn(&str) -> bool| -> Vec<usize> {
         let log = lines.iter().enumerate().take(system);
         log.filter(|(_, line)| found(line)).map(|(place, _)| place).collect()
     };
@@ -75,8 +77,9 @@ fn by_weight(text: &str, lines: &[String]) -> Vec<usize> {
 
 fn is_innermost(line: &str) -> bool {
     let line = line.trim_start();
-    let compiler =
-        line.contains(": error: ") || line.contains(": fatal error: ") || line.contains("致命错误");
+    let compiler = line.contains("error: ")
+        && (line.contains(": error: ") || line.contains(": fatal error: "))
+        || !line.is_ascii() && (line.contains("致命错误") || line.contains("嚴重錯誤"));
     let python = line.split(':').next().is_some_and(|head| {
         let name = head.rsplit('.').next().unwrap_or(head);
         (name.ends_with("Error") || name.ends_with("Exception"))
@@ -85,19 +88,19 @@ fn is_innermost(line: &str) -> bool {
     compiler || python || (line.starts_with("error: ") && !line.starts_with("error: subprocess-exited"))
 }
 
-fn shortened(line: &str) -> String {
+fn shortened(line: &str) -> Cow<'_, str> {
     if line.len() <= LONGEST_LINE {
-        return line.to_owned();
+        return Cow::Borrowed(line);
     }
     let half = LONGEST_LINE / 2;
     let head = cut(line, half);
     let tail = line.get(line.ceil_char_boundary(line.len().saturating_sub(half))..).unwrap_or_default();
     let left_out = line.len().saturating_sub(head.len()).saturating_sub(tail.len());
-    format!("{head} [... {left_out} bytes left out ...] {tail}")
+    format!("{head} [... {left_out} bytes left out ...] {tail}").into()
 }
 
 struct Kept<'a> {
-    lines: &'a [String],
+    lines: &'a [Cow<'a, str>],
     keep: Vec<bool>,
     left: usize,
 }

@@ -114,6 +114,41 @@ impl Version {
         Self::parse(self.text.split_once('+')?.0)
     }
 
+    /// Whether `~=` takes it: it has a last release number to let grow, and no local label (PEP 440,
+    /// "Compatible release").
+    #[must_use]
+    pub fn can_be_compatible(&self) -> bool {
+        self.release.len() > 1 && self.local.is_none()
+    }
+
+    /// Whether `.*` may follow: only release numbers can go on.
+    #[must_use]
+    pub const fn can_begin_others(&self) -> bool {
+        self.pre.is_none() && self.post.is_none() && self.dev.is_none() && self.local.is_none()
+    }
+
+    /// The same in PEP 440's normal form, which every reader takes.
+    #[must_use]
+    pub fn in_normal_form(&self) -> Option<Self> {
+        let mut text = if self.epoch > 0 { format!("{}!", self.epoch) } else { String::new() };
+        let release: Vec<String> = self.release.iter().map(u64::to_string).collect();
+        text.push_str(&release.join("."));
+        if let Some((kind, count)) = self.pre {
+            let word = ["a", "b", "rc"].get(usize::from(kind))?;
+            text.push_str(&format!("{word}{count}"));
+        }
+        if let Some(count) = self.post {
+            text.push_str(&format!(".post{count}"));
+        }
+        if let Some(count) = self.dev {
+            text.push_str(&format!(".dev{count}"));
+        }
+        if let Some(local) = &self.local {
+            text.push_str(&format!("+{}", local.replace(['-', '_'], ".")));
+        }
+        Self::parse(&text)
+    }
+
     /// As it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -155,8 +190,9 @@ fn number(digits: &str) -> Option<u64> {
     (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-fn is_local(label: &str) -> bool {
-    !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+fn is_local(text: &str) -> bool {
+    text.split(['.', '-', '_'])
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

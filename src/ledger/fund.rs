@@ -104,7 +104,14 @@ impl Fund {
     }
 
     /// Puts the fund's part of a request together.
-    pub fn request(&mut self, pool: String, day: Day, want: Want, cap: NanoUsd, now: UnixMillis) -> PoolRequest {
+    pub fn request(
+        &mut self,
+        pool: String,
+        day: Day,
+        want: Want,
+        cap: NanoUsd,
+        now: UnixMillis,
+    ) -> PoolRequest {
         let held = if day > self.account.day() { NanoUsd::ZERO } else { self.lease };
         if want != Want::Nothing {
             self.asked_at = Some(now);

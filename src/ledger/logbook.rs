@@ -59,6 +59,9 @@ pub struct Stored {
     pub chunks: Vec<Chunk>,
     /// Records in the main row.
     pub entries: Vec<Entry>,
+    /// The number of the last record of a batch that was sent to KV, where the answer is not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sent: Option<u64>,
 }
 
 /// A batch for KV.
@@ -85,8 +88,8 @@ pub struct Logbook {
     chunks: VecDeque<Chunk>,
     /// A bucket of KV writes like [`crate::ledger::bucket`], in milliseconds.
     allowance: UnixMillis,
-    /// Until when a write is under way.
-    writing: bool,
+    /// The last record of the batch that is under way.
+    sent: Option<u64>,
     retry_at: UnixMillis,
     retry_after: Duration,
 }
@@ -101,6 +104,7 @@ impl Logbook {
             chunks: stored.chunks.into(),
             allowance: stored.allowance,
             durable: stored.next,
+            sent: stored.sent,
             ..Self::default()
         };
         book.take_in(stored.entries);
@@ -172,8 +176,8 @@ impl Logbook {
             _ => (loose, None),
         };
         let chunks = self.chunks.iter().copied().collect();
-        let stored =
-            Stored { next: self.next, dropped: self.dropped, allowance: self.allowance, chunks, entries };
+        let Self { next, dropped, allowance, sent, .. } = *self;
+        let stored = Stored { next, dropped, allowance, chunks, entries, sent };
         (stored, own)
     }
 
@@ -185,7 +189,7 @@ impl Logbook {
     /// Whether a batch should leave now. `dense` traffic waits a little for company.
     #[must_use]
     pub fn is_due(&self, dense: bool, now: UnixMillis) -> bool {
-        if self.writing || self.entries.is_empty() || now < self.retry_at {
+        if self.sent.is_some() || self.entries.is_empty() || now < self.retry_at {
             return false;
         }
         let waited = !dense || now.since(self.oldest_at) >= COMPANY;
@@ -200,11 +204,25 @@ impl Logbook {
         UnixMillis::from_millis(earliest).max(self.retry_at)
     }
 
-    /// Everything that is durable, for KV. A batch that is sent again after a crash has the same
-    /// key and at least the same records, so that each is in KV once.
+    /// All that waits, for KV. The caller makes it durable, and that it is under way, before it
+    /// leaves.
     pub fn take_batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        let durable = self.durable;
-        let batch = || self.entries.iter().take_while(|entry| entry.number < durable);
+        let last = self.entries.back()?.number;
+        self.sent = Some(last);
+        self.allowance = self.allowance.max(now).plus(WRITE_EVERY);
+        self.batch_to(last)
+    }
+
+    /// The batch that was under way when the object went to sleep or crashed: whoever restored it
+    /// looks whether KV has it. If not, it is sent again under the same key with at least the same
+    /// records, so that each is in KV once.
+    #[must_use]
+    pub fn unsure(&self) -> Option<Batch> {
+        self.batch_to(self.sent?)
+    }
+
+    fn batch_to(&self, last: u64) -> Option<Batch> {
+        let batch = || self.entries.iter().take_while(|entry| entry.number <= last);
         let key = batch().next()?.key.clone();
         let last = batch().last()?.number;
         let value = batch().fold(String::with_capacity(self.bytes), |mut value, entry| {
@@ -214,14 +232,12 @@ impl Logbook {
             value.push_str(&entry.line);
             value
         });
-        self.writing = true;
-        self.allowance = self.allowance.max(now).plus(WRITE_EVERY);
         Some(Batch { key, value, last })
     }
 
     /// The batch up to `last` is in KV.
     pub fn written(&mut self, last: u64, now: UnixMillis) {
-        self.writing = false;
+        self.sent = None;
         self.retry_after = Duration::ZERO;
         while self.entries.front().is_some_and(|entry| entry.number <= last)
             && let Some(entry) = self.entries.pop_front()
@@ -234,7 +250,7 @@ impl Logbook {
 
     /// KV refused the batch.
     pub fn refused(&mut self, now: UnixMillis) {
-        self.writing = false;
+        self.sent = None;
         self.retry_after = self.retry_after.saturating_mul(2).clamp(RETRY_AFTER, RETRY_AT_MOST);
         self.retry_at = now.plus(self.retry_after);
     }
@@ -260,19 +276,21 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_durable_leaves_and_it_leaves_once() {
+    fn a_record_leaves_once() {
         let mut book = Logbook::default();
         add(&mut book, 0, 5);
         assert!(book.is_due(false, at(0)) && !book.is_due(true, at(0)) && book.is_due(true, at(2)));
-        assert_eq!(book.take_batch(at(0)), None, "it is in no row yet");
+        let batch = book.take_batch(at(0)).unwrap();
         let stored = book.store().0;
         add(&mut book, 1, 5);
-        let batch = book.take_batch(at(0)).unwrap();
         assert_eq!((batch.key.as_str(), batch.value.as_str(), batch.last), ("m:0", "00000", 0));
         assert!(!book.is_due(false, at(9)), "one write at a time");
         // A crash before the row knows of the write: the same key, the same record.
         let mut again = Logbook::restored(stored);
-        assert_eq!(again.take_batch(at(0)), Some(batch.clone()));
+        assert_eq!(again.unsure(), Some(batch.clone()));
+        assert!(!again.is_due(false, at(9)), "first it is looked for");
+        again.refused(at(9));
+        assert_eq!(again.take_batch(at(14)), Some(batch.clone()), "KV does not have it");
         book.written(batch.last, at(1));
         assert_eq!(book.counts(), (1, 0));
     }
@@ -284,7 +302,6 @@ mod tests {
         for second in 0..86_400 {
             book.add(format!("m:{second}"), "{}".to_owned(), at(second));
             if book.is_due(false, at(second)) {
-                let _ = book.store();
                 let batch = book.take_batch(at(second)).unwrap();
                 book.written(batch.last, at(second));
                 writes += 1;

@@ -21,8 +21,9 @@ use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// Of what a cap has left, the part (one in so many, for each shard) that a shard gets at once. It
-/// makes leases shrink as the cap nears.
-const SHARE: u64 = 2;
+/// makes leases shrink as the cap nears, so that little lies idle with one shard while another is
+/// refused.
+const SHARE: u64 = 4;
 
 const VERSION: u32 = 1;
 
@@ -158,7 +159,8 @@ impl Treasury {
         let is_today = day == self.books.day;
         let mut leases = Vec::new();
         for (pool, cap) in pools(limits) {
-            let Some(PoolRequest { held, want, .. }) = wanted.iter().find(|wanted| wanted.pool == pool) else {
+            let Some(PoolRequest { held, want, .. }) = wanted.iter().find(|wanted| wanted.pool == pool)
+            else {
                 continue;
             };
             // What was held of another day is nothing today.
@@ -177,7 +179,9 @@ impl Treasury {
             let share = NanoUsd::from_nanos(left.nanos().checked_div(parts).unwrap_or(0));
             let (more, dry) = match want {
                 Want::Nothing => (NanoUsd::ZERO, false),
-                Want::Share(_) | Want::Need(_) if has_more && covers(*want, mine, held) => (NanoUsd::ZERO, false),
+                Want::Share(_) | Want::Need(_) if has_more && covers(*want, mine, held) => {
+                    (NanoUsd::ZERO, false)
+                }
                 Want::Share(least) => (if share >= *least { share } else { NanoUsd::ZERO }, false),
                 Want::Need(amount) if *amount <= left => (share.max(*amount), false),
                 Want::Need(_) => (NanoUsd::ZERO, true),

@@ -1,6 +1,7 @@
 //! What operators decide: the settings of `wrangler.toml` and the files in `policies/`, parsed into
 //! types that cannot hold a wrong value.
 
+pub mod api_base;
 pub mod day;
 pub mod limits;
 pub mod names;
@@ -9,4 +10,4 @@ pub mod plans;
 pub mod prices;
 mod reader;
 pub mod settings;
-pub mod upstream;
+pub mod upstreams;

@@ -2,6 +2,7 @@
 //! is not there.
 
 use crate::policy::plans::STANDARD;
+use crate::policy::upstreams;
 
 /// Beginnings of names that are ours. A name that begins so and is not a setting is a mistake.
 pub const PREFIXES: [&str; 20] = [
@@ -72,7 +73,7 @@ const PLAN_PARTS: [&str; 5] = ["_TOTAL_DAILY_USD", "_DAILY_USD", "_CONCURRENCY",
 #[must_use]
 pub fn fault(name: &str) -> Option<String> {
     let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    if !ours || NAMES.contains(&name) || plan_part(name).is_some() {
+    if !ours || NAMES.contains(&name) || plan_part(name).is_some() || upstreams::is_key_name(name) {
         return None;
     }
     if let Some(part) = name.strip_prefix("PLAN_STANDARD_") {

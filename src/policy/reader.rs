@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::policy::api_base::ApiBase;
 use crate::policy::limits::parse_whole;
 use crate::policy::names;
 use crate::policy::plans::ANONYMOUS;
 use crate::policy::prices;
 use crate::policy::settings::{Entry, Fault, Provider, RulesMode, Secret, Settings};
-use crate::policy::upstream::ApiBase;
+use crate::policy::upstreams::{self, Endpoint, Fallback};
 use crate::token::keys::Keyring;
 use crate::units::NanoUsd;
 
@@ -123,7 +124,8 @@ impl Reader<'_> {
         );
         let api_key =
             self.text("API_KEY", "").map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
-        let api_key = api_key.and_then(|key| self.header_safe(key));
+        let api_key = api_key.and_then(|key| self.header_safe("API_KEY", key));
+        let fallbacks = self.fallbacks();
         let model = self.parsed(
             "MODEL",
             "deepseek-chat",
@@ -171,11 +173,17 @@ impl Reader<'_> {
         let enrolment =
             self.choice("ENROLLMENT", "proof_of_work", &[("proof_of_work", true), ("off", false)]);
         let provider = self.provider();
-        let buckets_in_kv = self.choice("LIMIT_STORE", "durable_object", &[("durable_object", false), ("kv", true)]);
+        let buckets_in_kv =
+            self.choice("LIMIT_STORE", "durable_object", &[("durable_object", false), ("kv", true)]);
+        let (api_base, api_key, model) = (api_base?, api_key?, model?);
+        let first =
+            api_key.clone().map(|key| Endpoint { name: "API_BASE", api_base: api_base.clone(), model, key });
+        let upstreams = first.into_iter().chain(fallbacks?).collect();
         Some(Settings {
-            api_base: api_base?,
-            api_key: api_key?,
-            model: model?,
+            api_base,
+            api_key,
+            model,
+            upstreams,
             limits: limits?,
             buckets_in_kv: buckets_in_kv?,
             anonymous: anonymous?,
@@ -198,10 +206,29 @@ impl Reader<'_> {
         })
     }
 
-    /// `API_KEY` goes into a header, where a line break would end it and begin another.
-    fn header_safe(&mut self, key: Option<String>) -> Option<Option<Secret>> {
+    /// The upstreams of the policy whose keys are set.
+    fn fallbacks(&mut self) -> Option<Vec<Endpoint>> {
+        let mut endpoints = Some(Vec::new());
+        for Fallback { name, api_base, model, key } in upstreams::fallbacks() {
+            let secret = self.text(key, "").map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
+            let secret = secret.and_then(|secret| self.header_safe(key, secret));
+            // The build has checked both.
+            let parts = ApiBase::parse(api_base).zip(prices::find(model));
+            match (secret, parts, &mut endpoints) {
+                (Some(Some(key)), Some((api_base, model)), Some(endpoints)) => {
+                    endpoints.push(Endpoint { name, api_base, model, key });
+                }
+                (Some(None), ..) => {}
+                _ => endpoints = None,
+            }
+        }
+        endpoints
+    }
+
+    /// A key goes into a header, where a line break would end it and begin another.
+    fn header_safe(&mut self, name: &str, key: Option<String>) -> Option<Option<Secret>> {
         if key.as_ref().is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
-            self.fault("API_KEY", "must be visible ASCII characters without spaces");
+            self.fault(name, "must be visible ASCII characters without spaces");
             return None;
         }
         Some(key.map(Secret::new))

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use crate::policy::api_base::ApiBase;
 use crate::policy::limits::Limits;
 use crate::policy::prices::ModelPrice;
 use crate::policy::reader;
-use crate::policy::upstream::ApiBase;
+use crate::policy::upstreams::Endpoint;
 use crate::token::keys::Keyring;
 
 /// One entry of the Worker's environment.
@@ -92,6 +93,8 @@ pub struct Settings {
     pub api_key: Option<Secret>,
     /// `MODEL`, with its prices.
     pub model: &'static ModelPrice,
+    /// Every upstream that has a key, in the order in which they are asked.
+    pub upstreams: Vec<Endpoint>,
     /// `MACHINE_*`, `PLAN_*`, `DAILY_USD`, `DAY_STARTS_AT`.
     pub limits: Limits,
     /// `LIMIT_STORE`: whether the buckets are in KV.

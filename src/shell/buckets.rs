@@ -53,7 +53,8 @@ impl seams::Buckets for Store {
     }
 
     async fn write(&self, subject: &str, tat: u64, life: Duration) {
-        let put = self.0.as_ref().and_then(|env| env.kv(BINDING).ok()?.put(&key(subject), tat.to_string()).ok());
+        let put =
+            self.0.as_ref().and_then(|env| env.kv(BINDING).ok()?.put(&key(subject), tat.to_string()).ok());
         if let Some(put) = put
             && put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err()
         {

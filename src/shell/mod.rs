@@ -134,7 +134,7 @@ async fn analyze(
         let services = Services {
             buckets: buckets_of(&env, &settings),
             ledger: ledger_of(env, &settings),
-            upstream: upstream::Client::new(&settings),
+            upstream: upstream::Client::new(),
             cache: cache::Answers,
             keys: keys::Keys,
         };
@@ -169,7 +169,9 @@ fn tell(report: &Report) {
                 console_error!("upstream: {error:?}");
             }
             if recorded.is_err() {
-                console_error!("a settlement may be lost: its reservation is charged in full when it expires");
+                console_error!(
+                    "a settlement may be lost: its reservation is charged in full when it expires"
+                );
             }
         }
     }

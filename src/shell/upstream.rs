@@ -1,5 +1,7 @@
-//! The model, over HTTPS.
+//! The models, over HTTPS.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -9,40 +11,49 @@ use worker::{
     Response,
 };
 
-use crate::policy::settings::Settings;
-use crate::seams::{Upstream, UpstreamError};
+use crate::policy::upstreams::Endpoint;
+use crate::seams::{Failed, Upstream, UpstreamError};
+use crate::stages::breaker::Breakers;
 
 /// Bytes of an answer that are read. A chat completion with our `max_tokens` is a few kilobytes.
 const MOST_BYTES: usize = 1_048_576;
 
-/// The configured upstream.
-pub struct Client {
-    url: String,
-    authorization: String,
+thread_local! {
+    static BREAKERS: Rc<RefCell<Breakers>> = Rc::default();
 }
 
-impl Client {
-    /// The upstream of these settings.
-    pub fn new(settings: &Settings) -> Self {
-        let key = settings.api_key.as_ref().map_or("", |key| key.expose());
-        Self { url: settings.api_base.chat_completions(), authorization: format!("Bearer {key}") }
-    }
+/// The upstreams, as this isolate knows them.
+pub struct Client(Rc<RefCell<Breakers>>);
 
-    fn init(&self, body: String) -> worker::Result<RequestInit> {
-        let headers = Headers::new();
-        headers.set("Authorization", &self.authorization)?;
-        headers.set("Content-Type", "application/json")?;
-        headers.set("Accept", "application/json")?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
-        Ok(init)
+impl Client {
+    /// All of them.
+    pub fn new() -> Self {
+        Self(BREAKERS.with(Rc::clone))
     }
+}
+
+fn init(to: &Endpoint, body: String) -> worker::Result<RequestInit> {
+    let headers = Headers::new();
+    headers.set("Authorization", &format!("Bearer {}", to.key.expose()))?;
+    headers.set("Content-Type", "application/json")?;
+    headers.set("Accept", "application/json")?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
+    Ok(init)
 }
 
 impl Upstream for Client {
-    async fn ask(&self, body: String, deadline: Duration) -> Result<Vec<u8>, UpstreamError> {
-        let init = self.init(body).map_err(|_| UpstreamError::Connection)?;
-        fetch_bounded(&self.url, init, MOST_BYTES, deadline).await
+    async fn ask(&self, to: &Endpoint, body: String, deadline: Duration) -> Result<Vec<u8>, Failed> {
+        let init = init(to, body).map_err(|_| UpstreamError::Connection)?;
+        fetch_bounded(&to.api_base.chat_completions(), init, MOST_BYTES, deadline).await
+    }
+
+    async fn pause(&self, span: Duration) {
+        Delay::from(span).await;
+    }
+
+    fn breakers(&self) -> &RefCell<Breakers> {
+        &self.0
     }
 }
 
@@ -56,7 +67,7 @@ pub async fn fetch_bounded(
     mut init: RequestInit,
     most: usize,
     deadline: Duration,
-) -> Result<Vec<u8>, UpstreamError> {
+) -> Result<Vec<u8>, Failed> {
     // Followed, a redirect would carry the key to wherever it points.
     init.with_redirect(RequestRedirect::Manual);
     let request = Request::new_with_init(url, &init).map_err(|_| UpstreamError::Connection)?;
@@ -69,26 +80,38 @@ pub async fn fetch_bounded(
         Either::Left((result, _)) => result,
         Either::Right(((), _)) => {
             controller.abort();
-            Err(UpstreamError::Timeout)
+            Err(UpstreamError::Timeout.into())
         }
     }
 }
 
-async fn exchange(request: Request, signal: &AbortSignal, most: usize) -> Result<Vec<u8>, UpstreamError> {
+async fn exchange(request: Request, signal: &AbortSignal, most: usize) -> Result<Vec<u8>, Failed> {
     let mut response =
         Fetch::Request(request).send_with_signal(signal).await.map_err(|_| UpstreamError::Connection)?;
-    match response.status_code() {
-        200 => {}
+    let error = match response.status_code() {
+        200 => return Ok(read(&mut response, most).await?),
         // The provider's word that it did not take the request on. One that speaks of usage all the
         // same is not believed.
         status @ (400..=404 | 413 | 415 | 422 | 429) => {
             let body = read(&mut response, most).await.unwrap_or_default();
             let counted = String::from_utf8_lossy(&body).contains("\"usage\"");
-            return Err(if counted { UpstreamError::Status(status) } else { UpstreamError::Refused(status) });
+            if counted { UpstreamError::Status(status) } else { UpstreamError::Refused(status) }
         }
-        status => return Err(UpstreamError::Status(status)),
+        status => UpstreamError::Status(status),
+    };
+    Err(Failed { error, retry_after: retry_after(&response) })
+}
+
+/// RFC 9110, 10.2.3: seconds, or a date.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get("Retry-After").ok()??;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
     }
-    read(&mut response, most).await
+    let until = js_sys::Date::parse(&text);
+    // A day's worth at most; NaN is no number of milliseconds.
+    let left = (until - js_sys::Date::now()).clamp(0.0, 86_400_000.0);
+    left.is_finite().then(|| Duration::from_secs_f64(left / 1_000.0))
 }
 
 /// Reads a whole body of at most `most` bytes.

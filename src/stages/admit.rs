@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::analysis::prompt;
 use crate::ledger::kv_bucket::Taken;
 use crate::ledger::wire::{Admission, Budget, Command, Outcome, Refusal, Standing};
+use crate::policy::prices::ModelPrice;
 use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::seams::{Buckets, Ledger};
@@ -20,6 +21,10 @@ const TEMPLATE_TOKENS: u64 = 64;
 /// Room that redaction may take beyond the length of a short context: a mark can be longer than the
 /// secret that it stands for.
 const REDACTION_ROOM: usize = 256;
+
+/// Calls of one request that may be billed: one, and one more after a failure of which nobody knows
+/// whether it was billed.
+pub const MOST_BILLED: u64 = 2;
 
 /// How much longer than the upstream's deadline a reservation lives. What has not settled by then
 /// never will.
@@ -41,8 +46,10 @@ pub struct Ticket {
     pub request_id: String,
     /// Whether the model may be asked.
     pub budget: Budget,
-    /// What is reserved when it may.
+    /// What is reserved when it may: enough for [`MOST_BILLED`] calls of the dearest upstream.
     pub worst: NanoUsd,
+    /// Until when the model may be asked, and at whose prices that was reckoned.
+    pub deadline: UnixMillis,
     /// Bytes of context that the reservation covers.
     pub context_bytes: usize,
     /// The time of the log record.
@@ -83,7 +90,8 @@ pub async fn admit<L: Ledger, B: Buckets>(
         Some(Taken::No { wait, level }) => {
             // The ledger is not asked, so the rest of the standing is as for a machine never seen.
             let standing = Standing::unseen(submitted.verified.plan(), &settings.limits, level, now);
-            let refused = standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
+            let refused =
+                standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
             return Err(refused.unwrap_or(Reject::LedgerUnavailable));
         }
     };
@@ -101,8 +109,18 @@ pub async fn admit<L: Ledger, B: Buckets>(
         Outcome::Admitted { budget, record_at, shard, epoch, standing } => {
             let request_id = request_id.to_owned();
             let shard = (shard, epoch);
-            let ticket =
-                Ticket { request_id, budget, worst, context_bytes, record_at, shard, bucket, standing };
+            let deadline = now.plus(settings.upstream_timeout);
+            let ticket = Ticket {
+                request_id,
+                budget,
+                worst,
+                deadline,
+                context_bytes,
+                record_at,
+                shard,
+                bucket,
+                standing,
+            };
             Ok(Admitted { submitted, ticket })
         }
         Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
@@ -127,15 +145,25 @@ fn context_bound(submitted: &Submitted, settings: &Settings) -> usize {
     settings.max_context_bytes.min(sent)
 }
 
-/// What the request can cost at most. A tokenizer that works on bytes never makes more tokens than
-/// there are bytes; the output is limited by the `max_tokens` that we send; the price is the dearest
-/// until the deadline.
+/// What the request can cost at most, over all calls that can be billed.
 fn worst_cost(settings: &Settings, context_bytes: usize, now: UnixMillis) -> NanoUsd {
-    if settings.api_key.is_none() {
-        return NanoUsd::ZERO;
-    }
+    let until = now.plus(settings.upstream_timeout);
+    let calls = settings.upstreams.iter().map(|to| call_bound(settings, to.model, context_bytes, now, until));
+    calls.max().unwrap_or(NanoUsd::ZERO).saturating_mul(MOST_BILLED)
+}
+
+/// What one call can cost at most. A tokenizer that works on bytes never makes more tokens than there
+/// are bytes; the output is limited by the `max_tokens` that we send; the price is the dearest until
+/// the deadline.
+#[must_use]
+pub fn call_bound(
+    settings: &Settings,
+    model: &ModelPrice,
+    context_bytes: usize,
+    from: UnixMillis,
+    until: UnixMillis,
+) -> NanoUsd {
     let bytes = context_bytes.saturating_add(prompt::OVERHEAD_BYTES);
     let input = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(TEMPLATE_TOKENS);
-    let until = now.plus(settings.upstream_timeout);
-    settings.model.dearest(now, until).bound(input, settings.max_output_tokens)
+    model.dearest(from, until).bound(input, settings.max_output_tokens)
 }

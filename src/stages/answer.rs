@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::completion::Usage;
 use crate::analysis::facts::{self, Facts};
+use crate::analysis::normal;
 use crate::analysis::prompt;
-use crate::analysis::proposal::Proposal;
 use crate::analysis::redact::{self, Redacted};
 use crate::analysis::rules::{self, Advice, Certainty};
 use crate::analysis::screen::{self, Screened, Source as Trust, Withheld};
@@ -66,12 +66,12 @@ pub struct Answered {
     pub usage: Option<Usage>,
     /// What it cost: the provider's count at our prices, or all that was reserved.
     pub cost: NanoUsd,
-    /// Whether the model was asked.
-    pub asked_model: bool,
+    /// The model that was asked, if one was.
+    pub asked_model: Option<&'static str>,
     /// The text that was looked at, without secrets.
     pub context: Redacted,
-    /// What the model proposed, and the name to keep it under for the next who asks.
-    pub to_keep: Option<(String, Proposal)>,
+    /// What is to be kept for the next who asks, under which name and for how long.
+    pub to_keep: Option<(String, String, Duration)>,
     /// What the log should say of the upstream, if something went wrong there.
     pub upstream_error: Option<UpstreamError>,
 }
@@ -91,13 +91,18 @@ pub struct Answer {
     cost_usd: String,
 }
 
-/// What the model proposed, as the cache keeps it. It is screened again for each request that gets
-/// it: what the user's own command names differs where the text that the model saw does not.
+/// An answer of the model as the cache keeps it: screened. It is looked at again for each request that
+/// gets it.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Kept {
-    explanation: String,
-    commands: Vec<String>,
+    /// An answer without a command is only for the machine that has it already, which asked again.
+    only_for: Option<String>,
+    answer: Screened,
 }
+
+/// For how long a machine that asks the same again gets the same answer, also where that is none.
+const ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// Answers an admitted request. `random` makes the prompt's delimiter unguessable; `clock` tells the
 /// time for the price at the end of the call.
@@ -121,7 +126,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         source: Source::Rules,
         usage: None,
         cost: NanoUsd::ZERO,
-        asked_model: false,
+        asked_model: None,
         context,
         to_keep: None,
         upstream_error: None,
@@ -134,34 +139,38 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         return answered;
     }
     // 2. So does an answer that the model gave to the same question.
-    let cache_key = settings.cache_ttl_seconds.map(|_| cache_key(settings, &answered.context));
-    if let Some(key) = &cache_key
+    let asker = settings.token_keys.signing().subkey(Purpose::AnswerCache);
+    let asker = hex(&asker.mac(submitted.verified.subject().to_string().as_bytes()));
+    let cache_key = settings.cache_ttl_seconds.map(|ttl| (cache_key(settings, &answered.context), ttl));
+    if let Some((key, _)) = &cache_key
         && let Some(kept) = cache.get(key).await
-        && let Ok(kept) = serde_json::from_str::<Kept>(&kept)
+        && let Ok(Kept { only_for, answer }) = serde_json::from_str::<Kept>(&kept)
+        && only_for.is_none_or(|only| only == asker)
+        && screen::holds(&answer, &facts)
     {
-        let proposal = Proposal { explanation: kept.explanation, commands: kept.commands };
         answered.source = Source::Cache;
-        answered.give(screen::screen(&proposal, &facts, Trust::Model), ticket, None);
+        answered.give(answer, ticket, None);
         return answered;
     }
     // 3. The model, where there is a key and money is set aside.
-    let cannot_ask = match (&settings.api_key, ticket.budget) {
-        (None, _) => Some(CannotAsk::NoKey),
-        (Some(_), Budget::Reached(cap)) => Some(CannotAsk::Cap(cap)),
-        (Some(_), Budget::Reserved) => {
-            let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, clock).await;
-            answered.asked_model = true;
+    let cannot_ask = match (settings.upstreams.is_empty(), ticket.budget) {
+        (true, _) => Some(CannotAsk::NoKey),
+        (false, Budget::Reached(cap)) => Some(CannotAsk::Cap(cap)),
+        (false, Budget::Reserved) => {
+            let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, &clock).await;
+            answered.asked_model = asked.model;
             answered.usage = asked.usage;
             answered.charge = asked.charge;
             answered.cost = asked.cost;
             match asked.result {
                 Ok(proposal) => {
                     let screened = screen::screen(&proposal, &facts, Trust::Model);
-                    // "No answer" is not kept, but asked again next time.
-                    answered.to_keep =
-                        cache_key.filter(|_| !screened.commands.is_empty()).map(|key| (key, proposal));
+                    answered.to_keep = cache_key.and_then(|(key, ttl)| to_keep(key, ttl, asker, &screened));
+                    if let Some((key, kept, lifetime)) = &answered.to_keep {
+                        cache.remember(key, kept, clock().plus(*lifetime));
+                    }
                     answered.source = Source::Model;
-                    answered.give(screened, ticket, Some(settings.model.model));
+                    answered.give(screened, ticket, asked.model);
                     None
                 }
                 Err(error) => Some(CannotAsk::Failed(error)),
@@ -175,7 +184,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         }
         match finding {
             Some(finding) => answered.give(by_rule(&finding.advice, &facts), ticket, None),
-            None => answered.give_up(cause, submitted.interface, ticket, settings),
+            None => answered.give_up(cause, submitted.interface, ticket),
         }
     }
     answered
@@ -205,7 +214,7 @@ impl Answered {
 
     /// Nothing has an answer. What the client sees of that depends on the route: the old one knows
     /// failures of the upstream only as a suggestion that begins with `UNCERTAIN`.
-    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket, settings: &Settings) {
+    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket) {
         let (ending, reject) = match cause {
             CannotAsk::NoKey => {
                 self.give(
@@ -226,7 +235,7 @@ impl Answered {
         }
         if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
             let words = "The analysis model did not answer. Please try again later.";
-            self.give(uncertain(words), ticket, Some(settings.model.model));
+            self.give(uncertain(words), ticket, self.asked_model);
         } else {
             self.result = Err(reject);
         }
@@ -248,20 +257,29 @@ fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
 fn cache_key(settings: &Settings, context: &Redacted) -> String {
     let subkey = settings.token_keys.signing().subkey(Purpose::AnswerCache);
     let limit = settings.max_output_tokens.to_string();
-    let url = settings.api_base.chat_completions();
-    let version = env!("CARGO_PKG_VERSION");
-    let parts = [&url, settings.model.model, &limit, prompt::VERSION, version, context.as_str()];
-    let shape = parts.join("\0");
-    subkey.mac(shape.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let upstreams = settings.upstreams.iter().flat_map(|to| [to.api_base.as_str(), to.model.model]);
+    let question = normal::normalised(context);
+    let versions = [prompt::VERSION, env!("CARGO_PKG_VERSION"), env!("POLICY_VERSION")];
+    let shape = upstreams.chain([limit.as_str()]).chain(versions).chain([question.as_str()]);
+    hex(&subkey.mac(shape.collect::<Vec<_>>().join("\0").as_bytes()))
 }
 
-/// Keeps what the model proposed. Done after the reply: no client waits for a cache.
-pub async fn keep<C: AnswerCache>(answered: &mut Answered, settings: &Settings, cache: &C) {
-    let (Some((key, proposal)), Some(seconds)) = (answered.to_keep.take(), settings.cache_ttl_seconds) else {
-        return;
-    };
-    let kept = Kept { explanation: proposal.explanation, commands: proposal.commands };
-    if let Ok(text) = serde_json::to_string(&kept) {
-        cache.put(&key, text, Duration::from_secs(seconds)).await;
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn to_keep(key: String, ttl: u64, asker: String, answer: &Screened) -> Option<(String, String, Duration)> {
+    let lifetime = Duration::from_secs(ttl);
+    let is_none = answer.commands.is_empty();
+    let (only_for, lifetime) =
+        if is_none { (Some(asker), lifetime.min(ASKED_AGAIN)) } else { (None, lifetime) };
+    let kept = serde_json::to_string(&Kept { only_for, answer: answer.clone() }).ok()?;
+    Some((key, kept, lifetime))
+}
+
+/// Keeps what the model answered. Done after the reply: no client waits for a cache.
+pub async fn keep<C: AnswerCache>(answered: &mut Answered, cache: &C) {
+    if let Some((key, kept, lifetime)) = answered.to_keep.take() {
+        cache.put(&key, kept, lifetime).await;
     }
 }

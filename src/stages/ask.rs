@@ -1,4 +1,4 @@
-//! Ask: one call of the model, within the money that the ledger set aside for it.
+//! Ask: calls of the model, within the time and the money that were set aside for them.
 
 use serde::Serialize;
 
@@ -11,7 +11,8 @@ use crate::ledger::wire::Charge;
 use crate::policy::prices::{ModelPrice, RequestForm};
 use crate::policy::settings::Settings;
 use crate::seams::{Upstream, UpstreamError};
-use crate::stages::admit::Ticket;
+use crate::stages::admit::{Ticket, call_bound};
+use crate::stages::attempts::{Attempts, is_another_worth_it};
 use crate::units::{NanoUsd, UnixMillis};
 
 /// A chat completion request. Its members are OpenAI's; a model's entry in `policies/prices.toml`
@@ -59,16 +60,19 @@ impl<'a> ChatRequest<'a> {
 pub struct Asked {
     /// What the model proposes, not screened yet.
     pub result: Result<Proposal, UpstreamError>,
-    /// What the provider counted.
+    /// The model that was asked last, if one was.
+    pub model: Option<&'static str>,
+    /// What the provider counted, of the last call.
     pub usage: Option<Usage>,
-    /// What the ledger is to charge.
+    /// What the ledger is to charge for all calls.
     pub charge: Charge,
     /// What that comes to.
     pub cost: NanoUsd,
 }
 
-/// Asks the model. `random` makes the prompt's delimiter unguessable; `clock`
-/// tells the time for the price at the end of the call.
+/// Asks the models, one after the other and again, until one answers, the time is up or the money set
+/// aside does not cover another call. `random` makes the prompt's delimiter unguessable; `clock`
+/// tells the time.
 pub async fn ask<U: Upstream>(
     facts: &Facts,
     context: &Redacted,
@@ -78,53 +82,82 @@ pub async fn ask<U: Upstream>(
     random: &str,
     clock: impl Fn() -> UnixMillis,
 ) -> Asked {
-    let nothing_sent =
-        |error| Asked { result: Err(error), usage: None, charge: Charge::Nothing, cost: NanoUsd::ZERO };
+    let mut asked = Asked {
+        result: Err(UpstreamError::Resting),
+        model: None,
+        usage: None,
+        charge: Charge::Nothing,
+        cost: NanoUsd::ZERO,
+    };
     let messages = prompt::build(facts, context, random);
     let bytes: usize = messages.iter().map(|message| message.content.len()).sum();
     // The reservation covers this many bytes. A longer prompt is a mistake of ours, and not sent.
     if bytes > ticket.context_bytes.saturating_add(prompt::OVERHEAD_BYTES) {
-        return nothing_sent(UpstreamError::TooLarge);
+        asked.result = Err(UpstreamError::TooLarge);
+        return asked;
     }
-    let request = ChatRequest::new(settings.model, &messages, settings.max_output_tokens);
-    let Ok(body) = serde_json::to_string(&request) else {
-        return nothing_sent(UpstreamError::Connection);
-    };
-    let started = clock();
-    let (result, usage) = match upstream.ask(body, settings.upstream_timeout).await {
-        // The provider's own word that it generated nothing.
-        Err(error @ UpstreamError::Refused(_)) => return nothing_sent(error),
-        Err(error) => (Err(error), None),
-        Ok(body) => match completion::parse(&body) {
-            Ok(completion) => (Ok(completion.proposal), completion.usage),
-            Err(error) => (Err(UpstreamError::Unusable), error.usage),
-        },
-    };
-    // Sent, and no count of what it took: charged in full.
-    let Some(usage) = usage else {
-        return Asked { result, usage: None, charge: Charge::Full, cost: ticket.worst };
-    };
-    let rates = settings.model.dearest(started, clock());
-    let cost =
-        rates.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens).min(ticket.worst);
-    Asked { result, usage: Some(usage), charge: Charge::Actual(cost), cost }
+    let mut attempts = Attempts::new(settings.upstreams.len(), clock(), ticket.deadline, random);
+    while let Some((place, pause)) = attempts.next(clock())
+        && let Some(to) = settings.upstreams.get(place)
+    {
+        let bound = call_bound(settings, to.model, ticket.context_bytes, clock(), ticket.deadline);
+        let is_covered = asked.cost.saturating_add(bound) <= ticket.worst;
+        // A call that might have to be paid for and could not be is not made.
+        if !is_covered || !upstream.breakers().borrow_mut().may_ask(to.name, clock()) {
+            attempts.leave_out(place);
+            continue;
+        }
+        if !pause.is_zero() {
+            upstream.pause(pause).await;
+        }
+        let request = ChatRequest::new(to.model, &messages, settings.max_output_tokens);
+        let Ok(body) = serde_json::to_string(&request) else { return asked };
+        asked.model = Some(to.model.model);
+        let started = clock();
+        let outcome = upstream.ask(to, body, attempts.left(started)).await;
+        let now = clock();
+        upstream.breakers().borrow_mut().hear(to.name, outcome.as_ref().err(), now);
+        let failed = match outcome {
+            Ok(body) => {
+                let read = completion::parse(&body);
+                asked.usage = match &read {
+                    Ok(completion) => completion.usage,
+                    Err(error) => error.usage,
+                };
+                let cost = asked.usage.map_or(bound, |usage| {
+                    let Usage { prompt_tokens, cached_tokens, completion_tokens } = usage;
+                    to.model
+                        .dearest(started, now)
+                        .cost(prompt_tokens, cached_tokens, completion_tokens)
+                        .min(bound)
+                });
+                asked.add(cost);
+                asked.result =
+                    read.map(|completion| completion.proposal).map_err(|_| UpstreamError::Unusable);
+                return asked;
+            }
+            Err(failed) => failed,
+        };
+        asked.result = Err(failed.error);
+        // A refusal is the provider's own word that it generated nothing. All else may be billed.
+        if !matches!(failed.error, UpstreamError::Refused(_)) {
+            asked.add(bound);
+        }
+        if !is_another_worth_it(failed.error) {
+            return asked;
+        }
+        attempts.failed(place, failed, now);
+    }
+    asked
+}
+
+impl Asked {
+    fn add(&mut self, cost: NanoUsd) {
+        self.cost = self.cost.saturating_add(cost);
+        self.charge = Charge::Actual(self.cost);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::prices;
-
-    #[test]
-    fn each_model_is_asked_as_it_wants_to_be() {
-        for (model, form) in [
-            ("deepseek-flash", r#""max_tokens":150,"temperature":0,"thinking":{"type":"disabled"}"#),
-            ("gpt-4o-mini", r#""max_tokens":150,"temperature":0"#),
-            ("gpt-5-nano", r#""max_completion_tokens":150"#),
-        ] {
-            let request = ChatRequest::new(prices::find(model).unwrap(), &[], 150);
-            let text = serde_json::to_string(&request).unwrap();
-            assert_eq!(text, format!(r#"{{"model":"{model}","messages":[],{form},"stream":false}}"#));
-        }
-    }
-}
+#[path = "ask_tests.rs"]
+mod tests;

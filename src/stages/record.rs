@@ -57,7 +57,7 @@ pub async fn record<L: Ledger>(
         auth: verified.scheme().name(),
         outcome: answered.ending,
         source: answered.source,
-        model: answered.asked_model.then_some(settings.model.model),
+        model: answered.asked_model,
         usage: answered.usage,
         cost_usd: answered.cost.to_string(),
         duration_ms: u64::try_from(now.since(started).as_millis()).unwrap_or(u64::MAX),

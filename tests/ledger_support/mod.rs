@@ -33,12 +33,16 @@ pub struct ShardObject {
     /// What was asked of the platform.
     pub rows_written: u64,
     pub alarm: Option<UnixMillis>,
+    /// For KV; and those of which a restored shard does not know whether KV has them.
     pub batches: Vec<Batch>,
+    pub unsure: Vec<Batch>,
+    /// Whether it should be tidied some seconds later.
+    pub is_ahead: bool,
 }
 
 impl ShardObject {
     pub fn awake(&mut self) -> &mut Shard {
-        let stored = &self.stored;
+        let (stored, unsure) = (&self.stored, &mut self.unsure);
         self.shard.get_or_insert_with(|| {
             let mut shard = Shard::restore(stored.get(rows::SHARD).map(String::as_str)).unwrap();
             for key in shard.also_needed() {
@@ -47,6 +51,7 @@ impl ShardObject {
             for (key, value) in stored.iter().filter(|(key, _)| key.starts_with(rows::REVOKED)) {
                 shard.load(key, Some(value)).unwrap();
             }
+            unsure.extend(shard.unsure_batch());
             shard
         })
     }
@@ -76,18 +81,17 @@ impl ShardObject {
             return None;
         }
         self.commit(std::mem::take(&mut step.rows));
-        self.after(&step, now);
+        self.after(&step);
         Some(step)
     }
 
-    fn after(&mut self, step: &Step, now: UnixMillis) {
+    fn after(&mut self, step: &Step) {
         if let Some(at) = step.alarm {
             self.alarm = Some(at);
             self.rows_written += 1;
         }
-        if let Some(batch) = self.shard.as_mut().and_then(|shard| shard.batch(now)) {
-            self.batches.push(batch);
-        }
+        self.is_ahead |= step.is_ahead;
+        self.batches.extend(step.batch.clone());
     }
 
     pub fn answered(&mut self, limits: &Limits, answer: Answer, now: UnixMillis) {
@@ -104,8 +108,17 @@ impl ShardObject {
         let mut step = shard.tick(limits, now).unwrap();
         self.commit(std::mem::take(&mut step.rows));
         self.sweep();
-        self.after(&step, now);
+        self.after(&step);
         step
+    }
+
+    /// Some seconds after dense traffic.
+    pub fn tidy(&mut self, now: UnixMillis) -> Option<Step> {
+        let mut step = self.shard.as_mut()?.tidy(now).unwrap()?;
+        self.is_ahead = false;
+        self.commit(std::mem::take(&mut step.rows));
+        self.after(&step);
+        Some(step)
     }
 
     /// As the object's SQL does it, some rows at a time.
@@ -117,7 +130,8 @@ impl ShardObject {
             let value: serde_json::Value = serde_json::from_str(value).unwrap();
             value["day"].as_u64().unwrap() < today.number()
         };
-        let stale = self.stored.iter().filter(|(key, value)| key.starts_with(rows::MACHINE) && is_stale(value));
+        let stale =
+            self.stored.iter().filter(|(key, value)| key.starts_with(rows::MACHINE) && is_stale(value));
         let stale: Vec<String> = stale.map(|(key, _)| key.clone()).take(500).collect();
         for key in &stale {
             self.stored.remove(key);
@@ -130,6 +144,8 @@ impl ShardObject {
 
     pub fn crash(&mut self) {
         self.shard = None;
+        self.unsure.clear();
+        self.is_ahead = false;
     }
 }
 
@@ -194,7 +210,8 @@ impl Objects {
     pub fn exchange(&mut self, mut message: Message, now: UnixMillis) -> Outcome {
         let (to, of) = (message.to, message.of);
         for asked in 0..=2 {
-            let step = self.shards.entry(to).or_default().step(&self.limits, message, asked, now, false).unwrap();
+            let step =
+                self.shards.entry(to).or_default().step(&self.limits, message, asked, now, false).unwrap();
             if let Some(request) = step.ask {
                 self.lease(request, now);
             }

@@ -173,16 +173,19 @@ fn another_number_of_shards_waits_for_the_next_day() {
 
     // Ten machines spend all that is theirs, ten more a part.
     assert_eq!(ask(worker, 0..10, PAID_FOR + 2), 10 * PAID_FOR);
-    assert_eq!(ask(worker, 10..20, PAID_FOR - 1), 10 * (PAID_FOR - 1));
+    // What one shard has leased and not spent, another has to do without until it is given back.
+    let part = ask(worker, 10..20, PAID_FOR - 1);
+    assert!(part >= 10 * (PAID_FOR - 1) - 4, "{part}");
+    let spent_before: Vec<u64> = (0..20).map(|number| spent(worker, number)).collect();
+    assert!((0..10).all(|number| spent_before[number] == PAID_FOR * one), "{spent_before:?}");
     Overview::at_rest(&worker, &settings, Duration::from_secs(60));
     fleet.set(&[("worker", settings.clone().var("SHARDS", "2"))]);
     fleet.crash();
     fleet.run();
     let worker = fleet.member("worker");
     assert_eq!(ask(worker, 0..10, 3), 0, "a machine spends its cap twice");
-    for number in 0..20 {
-        let known = if number < 10 { PAID_FOR } else { PAID_FOR - 1 };
-        assert!(spent(worker, number) >= known * one, "what machine {number} spent is forgotten");
+    for (number, before) in spent_before.iter().enumerate() {
+        assert!(spent(worker, number) >= *before, "what machine {number} spent is forgotten");
     }
     let look = Overview::of(&worker, &settings);
     assert_eq!(look.shards().len(), 4, "{look:?}");

@@ -67,10 +67,10 @@ fn charged(outcome: &Outcome) -> u64 {
     cost
 }
 
-/// The whole reservation of a request like all of these.
-fn reservation() -> u64 {
-    static RESERVATION: LazyLock<u64> = LazyLock::new(|| charged(&ask(Fault::NoUsage, "/analyze_error")));
-    *RESERVATION
+/// The most that one call like all of these can cost.
+fn full_price() -> u64 {
+    static PRICE: LazyLock<u64> = LazyLock::new(|| charged(&ask(Fault::NoUsage, "/analyze_error")));
+    *PRICE
 }
 
 #[track_caller]
@@ -85,9 +85,11 @@ fn assert_fails(fault: Fault, status: u16, slug: &str) -> Outcome {
 }
 
 #[track_caller]
-fn assert_fails_at_full_price(fault: Fault, status: u16, slug: &str) {
+fn assert_fails_at_full_price(fault: Fault, status: u16, slug: &str, calls: u64) {
     let outcome = assert_fails(fault, status, slug);
-    assert_eq!(charged(&outcome), reservation(), "{fault:?}: nobody knows what it cost, so all of it");
+    assert_eq!(MODEL.asked_with(&outcome.word).len() as u64, calls, "{fault:?}: calls");
+    let price = full_price() * calls;
+    assert_eq!(charged(&outcome), price, "{fault:?}: nobody knows what each call cost, so all of it");
 }
 
 #[test]
@@ -97,16 +99,16 @@ fn a_good_answer_costs_what_it_used() {
     let cost = charged(&outcome);
     assert!(cost > 0);
     // This model bills a token a byte, the worst there is, and still no more than was reserved.
-    assert!(cost <= reservation(), "{cost} is more than the reservation of {}", reservation());
+    assert!(cost <= full_price(), "{cost} is more than {}", full_price());
     assert_eq!(MODEL.asked_with(&outcome.word).len(), 1, "asked more than once");
 }
 
 #[test]
-fn an_answer_without_usage_costs_all_that_was_reserved() {
+fn an_answer_without_usage_costs_all_that_it_can() {
     let asked = MODEL.asked_with(&ask(Fault::NoUsage, "/v1/analyze").word);
     let bill: u64 =
         asked.iter().map(|asked| prices::bill(asked.prompt_tokens, asked.completion_tokens)).sum();
-    assert!(reservation() >= bill, "{} is charged, but it may have cost {bill}", reservation());
+    assert!(full_price() >= bill, "{} is charged, but it may have cost {bill}", full_price());
 }
 
 #[test]
@@ -118,37 +120,52 @@ fn blank_lines_before_the_answer_are_no_failure() {
 
 #[test]
 fn silence_ends_at_the_deadline() {
-    assert_fails_at_full_price(Fault::Hang, 504, "upstream-timeout");
+    assert_fails_at_full_price(Fault::Hang, 504, "upstream-timeout", 1);
 }
 
 #[test]
 fn blank_lines_for_ever_end_at_the_deadline() {
-    assert_fails_at_full_price(Fault::BlankForever, 504, "upstream-timeout");
+    assert_fails_at_full_price(Fault::BlankForever, 504, "upstream-timeout", 1);
 }
 
 #[test]
 fn garbage_is_a_failure_at_full_price() {
-    assert_fails_at_full_price(Fault::Garbage, 502, "upstream-failed");
+    assert_fails_at_full_price(Fault::Garbage, 502, "upstream-failed", 1);
 }
 
 #[test]
 fn an_answer_cut_short_is_a_failure_at_full_price() {
-    assert_fails_at_full_price(Fault::Cut, 502, "upstream-failed");
+    assert_fails_at_full_price(Fault::Cut, 502, "upstream-failed", 2);
 }
 
 #[test]
 fn a_hang_up_is_a_failure_at_full_price() {
-    assert_fails_at_full_price(Fault::HangUp, 502, "upstream-failed");
+    assert_fails_at_full_price(Fault::HangUp, 502, "upstream-failed", 2);
 }
 
 #[test]
 fn a_server_error_is_a_failure_at_full_price() {
-    assert_fails_at_full_price(Fault::ServerError, 502, "upstream-failed");
+    assert_fails_at_full_price(Fault::ServerError, 502, "upstream-failed", 2);
 }
 
 #[test]
-fn too_many_requests_is_a_failure() {
-    assert_fails(Fault::TooMany, 502, "upstream-failed");
+fn too_many_requests_costs_nothing_and_is_tried_again_when_the_model_said() {
+    let outcome = assert_fails(Fault::TooMany, 502, "upstream-failed");
+    assert_eq!(charged(&outcome), 0);
+    // It says to wait a second, of which there is time for one within the two of the deadline.
+    assert_eq!(MODEL.asked_with(&outcome.word).len(), 2);
+}
+
+#[test]
+fn what_passes_is_tried_again_and_every_call_is_paid_for() {
+    for (fault, price) in [(Fault::ErrorOnce, full_price()), (Fault::TooManyOnce, 0)] {
+        let outcome = ask(fault, "/v1/analyze");
+        assert_eq!(outcome.reply.status, 200, "{fault:?}: {}", outcome.reply.text());
+        assert_eq!(outcome.reply.json()["source"], "model");
+        assert_eq!(MODEL.asked_with(&outcome.word).len(), 2, "{fault:?}");
+        let cost = charged(&outcome);
+        assert!(cost > price && cost <= price + full_price(), "{fault:?}: {cost}");
+    }
 }
 
 #[test]
@@ -160,19 +177,22 @@ fn a_redirect_is_not_followed() {
 
 #[test]
 fn fifty_megabytes_are_not_read() {
-    assert_fails_at_full_price(Fault::Huge, 502, "upstream-failed");
+    assert_fails_at_full_price(Fault::Huge, 502, "upstream-failed", 1);
 }
 
 #[test]
 fn a_page_in_place_of_json_is_a_failure() {
-    assert_fails_at_full_price(Fault::WrongType, 502, "upstream-failed");
+    assert_fails_at_full_price(Fault::WrongType, 502, "upstream-failed", 1);
 }
 
 #[test]
 fn an_answer_without_choices_costs_what_it_says() {
-    let outcome = assert_fails(Fault::NoChoices, 502, "upstream-failed");
-    // It is useless, but the model says what it cost, and no provider refunds that.
-    assert!(charged(&outcome) > 0);
+    for fault in [Fault::NoChoices, Fault::EmptyContent] {
+        let outcome = assert_fails(fault, 502, "upstream-failed");
+        // It is useless, but the model says what it cost, and no provider refunds that.
+        assert!(charged(&outcome) > 0, "{fault:?}");
+        assert_eq!(MODEL.asked_with(&outcome.word).len(), 1, "{fault:?} is paid for once");
+    }
 }
 
 #[test]

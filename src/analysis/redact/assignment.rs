@@ -2,7 +2,7 @@
 
 use super::MARK;
 use super::line::{Line, REACH, ends_word, is_name_byte};
-use super::words::{looks_random, names_a_person, names_a_secret};
+use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret};
 
 /// How much of a value is looked at when its name announces no secret: enough to see whether it
 /// looks drawn at random, and little enough for a line of nothing but equals signs.
@@ -50,7 +50,7 @@ impl Line<'_> {
         }
         let run = self
             .until_within(start, GLANCE, |byte| !(byte.is_ascii_alphanumeric() || b"+/_-=".contains(&byte)));
-        if run == end && looks_random(value) {
+        if run == end && (looks_random(value) || (sign == b'=' && is_hex_secret(key, value))) {
             self.mark(start, end, MARK, true);
             return Some(end);
         }
@@ -91,7 +91,7 @@ impl Line<'_> {
         let quote_at = start.saturating_add(usize::from(escaped));
         if let Some(quote) = self.byte(quote_at).filter(|byte| b"\"'`".contains(byte)) {
             let start = quote_at.saturating_add(1);
-            return (start, self.closing(start, quote, escaped));
+            return (start, self.closing(start, quote, escaped, self.bytes.len()));
         }
         let key = self.slice(name.start, name.end);
         let ends = |end: &[u8]| {
@@ -102,7 +102,7 @@ impl Line<'_> {
         };
         let is_header = announced && (ends(b"authorization") || ends(b"cookie"));
         let end = match name.opening {
-            Some(quote) => self.closing(start, quote, false),
+            Some(quote) => self.closing(start, quote, false, self.bytes.len()),
             _ if whole_line || is_header => {
                 let end = self.until(start, |byte| is_header && b"\"'`".contains(&byte));
                 self.trimmed(start, end)
@@ -110,24 +110,54 @@ impl Line<'_> {
             _ if name.is_option => {
                 self.until(start, |byte| byte.is_ascii_whitespace() || b"\"'".contains(&byte))
             }
-            _ if announced => self.until(start, |byte| ends_word(byte) || b",;&)}".contains(&byte)),
+            _ if announced => match self.byte(start) {
+                // `auth=('name', 'secret')`: all of it.
+                Some(b'(') => self.until(start, |byte| byte == b')'),
+                Some(b'[') if !self.starts_with(start, MARK.as_bytes()) => {
+                    self.until(start, |byte| byte == b']')
+                }
+                _ => self.announced_end(start),
+            },
             _ => self.until_within(start, GLANCE, |byte| ends_word(byte) || b",;&)}".contains(&byte)),
         };
         (start, end)
     }
 
-    /// The place of the closing `quote` from `start` on, or the line's end. `escaped`: the quote
-    /// that opened was written `\"`, as in JSON within JSON, and so is the one that closes.
-    pub(super) fn closing(&self, start: usize, quote: u8, escaped: bool) -> usize {
-        let mut at = start;
-        while let Some(byte) = self.byte(at) {
-            let is_escape = byte == b'\\';
-            if byte == quote || (is_escape && escaped && self.byte(at.saturating_add(1)) == Some(quote)) {
-                return at;
+    /// Where an unquoted secret ends: at a space or quote, or at a sign that may also be part of it,
+    /// where what follows the sign looks like the next part of a list.
+    fn announced_end(&self, start: usize) -> usize {
+        let is_sign = |byte: u8| b",;&)}".contains(&byte);
+        let mut end = start;
+        loop {
+            end = self.until(end, |byte| ends_word(byte) || is_sign(byte));
+            let Some(sign) = self.byte(end).filter(|byte| is_sign(*byte)) else { return end };
+            let after = end.saturating_add(1);
+            let name_end = self.until_within(after, 40, |byte| !is_name_byte(byte));
+            let next = self.byte(after);
+            let ends = next.is_none_or(|byte| ends_word(byte) || is_sign(byte) || b"].:".contains(&byte))
+                || (name_end > after && self.byte(name_end) == Some(b'='));
+            if ends || sign == b'}' {
+                return end;
             }
-            at = at.saturating_add(if is_escape && !escaped { 2 } else { 1 });
+            end = after;
         }
-        at.min(self.bytes.len())
+    }
+
+    /// The place of the closing `quote` from `start` on, at most `reach` bytes further, or the line's
+    /// end. `escaped`: the quote that opened was written `\"`, as in JSON within JSON, and so is the
+    /// one that closes.
+    pub(super) fn closing(&self, start: usize, quote: u8, escaped: bool, reach: usize) -> usize {
+        let last = start.saturating_add(reach).min(self.bytes.len());
+        let mut at = start;
+        while at < last {
+            at = self.until(at, |byte| byte == quote || byte == b'\\');
+            let is_escape = self.byte(at) == Some(b'\\');
+            if !is_escape || (escaped && self.byte(at.saturating_add(1)) == Some(quote)) {
+                return at.min(last);
+            }
+            at = at.saturating_add(if escaped { 1 } else { 2 });
+        }
+        at.min(last)
     }
 
     fn trimmed(&self, start: usize, end: usize) -> usize {

@@ -1,9 +1,11 @@
 //! Finds the secrets of one line by walking its bytes once. Each look ahead ends where the walk
 //! goes on, and each look back where the last one began, so that the work stays linear.
 
+use std::sync::LazyLock;
+
 use super::secrets::Found;
-use super::words::{names_a_secret, token_at};
-use super::{EMAIL_MARK, MARK, USER_MARK};
+use super::words::{begins_token, names_a_secret, token_at};
+use super::{EMAIL_MARK, MARK, USER_MARK, work};
 
 /// How far a look back or ahead goes for a name, a host or a user.
 pub(super) const REACH: usize = 256;
@@ -23,10 +25,15 @@ pub(super) struct Line<'a> {
 pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
     let mut line = Line { bytes: line.as_bytes(), offset, found, is_prompt: false, plain_until: 0 };
     line.netrc();
+    let stops = &*STOPS;
     let mut at = 0_usize;
-    while let Some(byte) = line.byte(at) {
+    loop {
+        // Most bytes begin nothing.
+        at = line.until(at, |byte| stops.get(usize::from(byte)).is_none_or(|stop| *stop));
+        let Some(byte) = line.byte(at) else { return };
         let next = match byte {
             b':' if line.starts_with(at, b"://") => line.url(at),
+            b'%' => line.encoded_url(at),
             b':' | b'=' => line.assignment(at, byte),
             b'@' => line.at_sign(at),
             b'/' | b'\\' => line.home(at),
@@ -35,10 +42,18 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
             b'P' | b'p' => line.prompt(at),
             _ => None,
         };
-        let next = next.or_else(|| line.token(at, byte));
+        let next = next.or_else(|| line.token(at));
         at = next.unwrap_or(0).max(at.saturating_add(1));
     }
 }
+
+/// The bytes at which the walk looks closer.
+static STOPS: LazyLock<[bool; 256]> = LazyLock::new(|| {
+    std::array::from_fn(|byte| {
+        let byte = u8::try_from(byte).unwrap_or(0);
+        b":=@/\\-%BbTPp".contains(&byte) || begins_token(byte)
+    })
+});
 
 pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
@@ -69,6 +84,7 @@ impl Line<'_> {
     pub(super) fn until(&self, at: usize, stops: impl Fn(u8) -> bool) -> usize {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let length = rest.iter().position(|byte| stops(*byte)).unwrap_or(rest.len());
+        work::count(length);
         at.saturating_add(length)
     }
 
@@ -76,6 +92,7 @@ impl Line<'_> {
     pub(super) fn until_within(&self, at: usize, reach: usize, stops: impl Fn(u8) -> bool) -> usize {
         let rest = self.slice(at, at.saturating_add(reach).min(self.bytes.len()));
         let length = rest.iter().position(|byte| stops(*byte)).unwrap_or(rest.len());
+        work::count(length);
         at.saturating_add(length)
     }
 
@@ -83,6 +100,7 @@ impl Line<'_> {
     pub(super) fn back(&self, at: usize, belongs: impl Fn(u8) -> bool) -> usize {
         let length =
             self.slice(at.saturating_sub(REACH), at).iter().rev().take_while(|byte| belongs(**byte)).count();
+        work::count(length);
         at.saturating_sub(length)
     }
 
@@ -101,18 +119,29 @@ impl Line<'_> {
     }
 
     /// What an earlier redaction put here stays as it is. `at` is the bracket.
-    fn own_mark(&self, at: usize) -> Option<usize> {
+    pub(super) fn own_mark(&self, at: usize) -> Option<usize> {
         let marks = [MARK, USER_MARK, EMAIL_MARK];
         let mark = marks.into_iter().find(|mark| self.starts_with(at, mark.as_bytes()))?;
         Some(at.saturating_add(mark.len()))
     }
 
-    /// `Password for somebody:`, as git and pip ask for one: a secret follows the last colon.
+    /// `Password for somebody:`, as git and pip ask for one: a secret follows the last colon. And a
+    /// netrc's `login NAME password SECRET` within a line, as a script writes it.
     fn prompt(&mut self, at: usize) -> Option<usize> {
         let after = at.saturating_add(1);
         self.is_prompt |=
             self.starts_with(after, b"assword for ") || self.starts_with(after, b"assphrase for ");
-        None
+        if !self.starts_with(after, b"assword ") || self.before(at) != Some(b' ') {
+            return None;
+        }
+        let name = self.back(at.saturating_sub(1), |byte| !ends_word(byte));
+        if !self.slice(0, name).ends_with(b"login ") {
+            return None;
+        }
+        let start = self.until_within(at.saturating_add(9), 16, |byte| byte != b' ');
+        let end = self.until(start, ends_word);
+        self.mark(start, end, MARK, true);
+        Some(end)
     }
 
     /// RFC 3986, 3.2.1: `scheme://userinfo@host`. `at` is the colon.
@@ -129,7 +158,8 @@ impl Line<'_> {
             let bracketed = authority.first() == Some(&b'[');
             if is_port || bracketed { None } else { last_at(self.until_within(start, REACH, ends_word)) }
         });
-        let Some(length) = userinfo else { return Some(start) };
+        // On to the slashes: `file:///home/...`.
+        let Some(length) = userinfo else { return Some(at.saturating_add(1)) };
         let end = start.saturating_add(length);
         if self.slice(start, end) != b"git" {
             self.mark(start, end, MARK, true);
@@ -137,70 +167,16 @@ impl Line<'_> {
         Some(end.saturating_add(1))
     }
 
-    /// `user:password@host`, `name@example.org`. `at` is the at sign.
-    fn at_sign(&mut self, at: usize) -> Option<usize> {
-        let plain = |byte: u8| !ends_word(byte) && !b"@/\\=,;()[]{}".contains(&byte) && byte.is_ascii();
-        let start = self.back(at, plain);
-        let after = at.saturating_add(1);
-        let host_end = self.until(after, |byte| !(byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
-        let host_end = host_end.min(after.saturating_add(REACH));
-        let local = self.slice(start, at);
-        let host = self.slice(after, host_end);
-        if local.is_empty() || host.is_empty() {
+    /// The same written as part of another URL (RFC 3986, 2.1). `at` is the percent sign.
+    fn encoded_url(&mut self, at: usize) -> Option<usize> {
+        let start = at.saturating_add(9);
+        if !self.slice(at, start).eq_ignore_ascii_case(b"%3A%2F%2F") {
             return None;
         }
-        let has_password = local.iter().position(|byte| *byte == b':');
-        if has_password.is_some_and(|colon| colon > 0 && colon.saturating_add(1) < local.len()) {
-            self.mark(start, at, MARK, true);
-            return Some(host_end);
-        }
-        let name_start = has_password.map_or(start, |colon| start.saturating_add(colon).saturating_add(1));
-        let local = self.slice(name_start, at);
-        let top = host.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-        let is_host = host.contains(&b'.') && top.len() >= 2 && top.iter().all(u8::is_ascii_alphabetic);
-        // `repo.git@branch.name` and `git@host:path` are no mail addresses.
-        let is_git = local == b"git" || local.ends_with(b".git");
-        if is_host && !is_git && !local.is_empty() {
-            self.mark(name_start, host_end, EMAIL_MARK, false);
-            return Some(host_end);
-        }
-        None
-    }
-
-    /// The owner's name in a path below `/home`, `/Users`, `C:\Users`. `at` is the first slash.
-    fn home(&mut self, at: usize) -> Option<usize> {
-        let slash = |byte: u8| byte == b'/' || byte == b'\\';
-        if self.before(at).is_some_and(slash) {
-            return None;
-        }
-        let name_start = self.until(at, |byte| !slash(byte));
-        // Most directories are none of these: told by the first letter.
-        if !self.byte(name_start).is_some_and(|byte| b"hHuUdDbB".contains(&byte)) {
-            return None;
-        }
-        let directory_end =
-            self.until_within(name_start, 32, |byte| !(byte.is_ascii_alphabetic() || byte == b' '));
-        let directory = self.slice(name_start, directory_end);
-        let known: [&[u8]; 4] = [b"home", b"users", b"documents and settings", b"benutzer"];
-        if !known.iter().any(|known| known.eq_ignore_ascii_case(directory))
-            || !self.byte(directory_end).is_some_and(slash)
-        {
-            return None;
-        }
-        let start = self.until(directory_end, |byte| !slash(byte));
-        if let Some(end) = self.own_mark(start) {
-            return Some(end);
-        }
-        let windows = self.byte(directory_end) == Some(b'\\');
-        let mut end = self.until(start, |byte| ends_word(byte) || slash(byte) || b":;,)}|*?".contains(&byte));
-        if windows && self.byte(end) == Some(b' ') {
-            // `C:\Users\Anna Maria\AppData`: a name may hold spaces when a path goes on after it.
-            let further = self.until_within(end, 40, |byte| slash(byte) || b"\"'`<>:;|*?[".contains(&byte));
-            if self.byte(further).is_some_and(slash) {
-                end = further;
-            }
-        }
-        self.mark(start, end, USER_MARK, false);
+        let end = self.until_within(start, REACH, |byte| ends_word(byte) || b"&=/".contains(&byte));
+        let length = self.slice(start, end).windows(3).rposition(|three| three == b"%40")?;
+        let end = start.saturating_add(length);
+        self.mark(start, end, MARK, true);
         Some(end)
     }
 
@@ -218,14 +194,22 @@ impl Line<'_> {
             return None;
         }
         let name = self.slice(name_start, name_end);
+        let secret = names_a_secret(name);
+        // Only then is it worth the way to the value's end: `,-a,b` may stand a thousand times in a row.
+        let logins: [&[u8]; 4] = [b"u", b"user", b"proxy-user", b"login"];
+        if !secret && !logins.contains(&name) {
+            return None;
+        }
+        let reach = if secret { self.bytes.len() } else { REACH };
         let quote = self.before(gap).filter(|byte| b"\"'".contains(byte));
         let value_end = match quote {
-            Some(quote) => self.closing(gap, quote, false),
-            None => self.until(gap, |byte| byte.is_ascii_whitespace()),
+            Some(quote) => self.closing(gap, quote, false, reach),
+            None => self.until_within(gap, reach, |byte| byte.is_ascii_whitespace()),
         };
         let value = self.slice(gap, value_end);
-        let login = name == b"u" && value.iter().skip(1).any(|byte| *byte == b':') && !value.contains(&b'/');
-        if names_a_secret(name) || login {
+        let login = value.iter().skip(1).any(|byte| *byte == b':');
+        let login = login && !value.contains(&b'/') && !value.contains(&b'\\');
+        if secret || login {
             self.mark(gap, value_end, MARK, true);
             return Some(value_end);
         }
@@ -237,9 +221,17 @@ impl Line<'_> {
         if self.before(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
             return None;
         }
-        let schemes: [&[u8]; 5] = [b"Bearer ", b"bearer ", b"Basic ", b"basic ", b"Token "];
-        let scheme = schemes.into_iter().find(|scheme| self.starts_with(at, scheme))?;
+        let scheme: &[u8] = match self.byte(at)? {
+            b'T' => b"Token ",
+            _ if self.byte(at.saturating_add(1)).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'e')) => {
+                b"bearer "
+            }
+            _ => b"basic ",
+        };
         let start = at.saturating_add(scheme.len());
+        if !self.slice(at, start).eq_ignore_ascii_case(scheme) {
+            return None;
+        }
         let end = self.until(start, |byte| !(byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)));
         let value = self.slice(start, end);
         let is_long = value.len() >= 12;
@@ -252,10 +244,7 @@ impl Line<'_> {
         None
     }
 
-    fn token(&mut self, at: usize, first: u8) -> Option<usize> {
-        if !first.is_ascii_alphanumeric() {
-            return None;
-        }
+    fn token(&mut self, at: usize) -> Option<usize> {
         // `\nghp_...` in a quoted string: the letter before belongs to the escape.
         let escaped = at.checked_sub(2).and_then(|at| self.byte(at)) == Some(b'\\');
         let inside = !escaped && self.before(at).is_some_and(|byte| byte.is_ascii_alphanumeric());

@@ -10,9 +10,11 @@ mod assignment;
 mod clean;
 mod line;
 mod netrc;
+mod person;
 mod secrets;
 mod spread;
 mod words;
+mod work;
 
 pub(in crate::analysis) use clean::is_hidden;
 
@@ -49,18 +51,18 @@ const MOST_PASSES: usize = 4;
 #[must_use]
 pub fn redact(raw: &str) -> Redacted {
     let mut text = clean::clean(raw);
+    let mut before = None;
     for _ in 0..MOST_PASSES {
-        let found = secrets::find(&text);
+        let found = secrets::find(&text, before.as_deref());
         if found.spans().is_empty() {
             break;
         }
         let known = spread::Known::of(&text, &found);
         let less = known.take_out_of(secrets::replace(&text, found));
-        let is_settled = less == text;
-        text = less;
-        if is_settled {
+        if less == text {
             break;
         }
+        before = Some(std::mem::replace(&mut text, less));
     }
     Redacted(text)
 }

@@ -46,30 +46,43 @@ impl Found {
     }
 }
 
-/// Where the secrets of `text` stand. `text` has been cleaned.
-pub(super) fn find(text: &str) -> Found {
+/// Where the secrets of `text` stand. `text` has been cleaned. `before` is the text as it was before
+/// the last pass, which changed parts of lines and no line's place: a line that it left as it was
+/// held nothing then and holds nothing now.
+pub(super) fn find(text: &str, before: Option<&str>) -> Found {
     let mut found = Found::default();
+    if text.contains(BEGIN) {
+        find_around_blocks(text, &mut found);
+        return found;
+    }
+    let mut offset = 0_usize;
+    let mut old = before.map(|before| before.split_inclusive('\n'));
+    for line in text.split_inclusive('\n') {
+        let is_settled = old.as_mut().is_some_and(|old| old.next() == Some(line));
+        if !is_settled {
+            scan_line(line.strip_suffix('\n').unwrap_or(line), offset, &mut found);
+        }
+        offset = offset.saturating_add(line.len());
+    }
+    found
+}
+
+/// The same for a text in which key blocks may begin.
+fn find_around_blocks(text: &str, found: &mut Found) {
     let mut offset = 0_usize;
     let mut in_key_block = false;
-    let has_key_block = text.contains(BEGIN);
     for line in text.split_inclusive('\n') {
         let bare = line.strip_suffix('\n').unwrap_or(line);
-        if !has_key_block {
-            scan_line(bare, offset, &mut found);
-            offset = offset.saturating_add(line.len());
-            continue;
-        }
         let scanned = if in_key_block { key_block_part(bare) } else { 0 };
         let indent = bare.len().saturating_sub(bare.trim_start().len());
         found.add(offset.saturating_add(indent), offset.saturating_add(scanned), MARK, false);
         in_key_block = in_key_block && (scanned == bare.len() && end_of_block(bare).is_none());
         if !in_key_block {
             let rest = bare.get(scanned..).unwrap_or_default();
-            in_key_block = scan_outside(rest, offset.saturating_add(scanned), &mut found);
+            in_key_block = scan_outside(rest, offset.saturating_add(scanned), found);
         }
         offset = offset.saturating_add(line.len());
     }
-    found
 }
 
 /// `text` with each part replaced by its mark.
@@ -90,10 +103,10 @@ const END: &str = "-----END ";
 
 /// RFC 7468: where a textual encoding begins, except that of a certificate or public key.
 fn key_block_begin(line: &str) -> Option<usize> {
-    let at = line.find(BEGIN)?;
-    let label = line.get(at..)?;
-    (!label.starts_with("-----BEGIN CERTIFICATE") && !label.starts_with("-----BEGIN PUBLIC KEY"))
-        .then_some(at)
+    line.match_indices(BEGIN).map(|(at, _)| at).find(|at| {
+        let label = line.get(at.saturating_add(BEGIN.len())..).unwrap_or_default();
+        !label.starts_with("CERTIFICATE") && !label.starts_with("PUBLIC KEY")
+    })
 }
 
 /// A line, or the rest of one, outside a block; whether a block begins on it and goes on.

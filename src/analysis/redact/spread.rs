@@ -1,8 +1,8 @@
 //! A secret that was found in one place is taken out of every other: a password from an index URL
 //! that a build script prints again without the URL.
 
-use super::MARK;
 use super::secrets::Found;
+use super::{MARK, work};
 
 /// Shorter secrets would take ordinary words out as well.
 const SHORTEST: usize = 8;
@@ -73,6 +73,7 @@ impl Known {
                 COMPARED => rest.iter().take_while(|byte| byte.is_ascii_graphic()).count().max(COMPARED),
                 length => length,
             });
+            work::count(length);
             let end = at.saturating_add(length);
             if secret.is_some() {
                 found.add(at, end, MARK, false);
@@ -84,10 +85,13 @@ impl Known {
 }
 
 fn add(secrets: &mut Vec<String>, value: &str) {
+    if secrets.len() >= MOST {
+        return;
+    }
     let value = super::super::facts::cut(value, COMPARED);
     let alike = |other: &&String| other.as_bytes().first_chunk::<WINDOW>() == value.as_bytes().first_chunk();
     let new = is_unlike_a_word(value) && !secrets.iter().any(|other| other == value);
-    if new && secrets.len() < MOST && secrets.iter().filter(alike).count() < MOST_ALIKE {
+    if new && secrets.iter().filter(alike).count() < MOST_ALIKE {
         secrets.push(value.to_owned());
     }
 }

@@ -1,5 +1,9 @@
 //! Which names announce a secret, and which strings look like one.
 
+use std::sync::LazyLock;
+
+use super::work;
+
 include!(concat!(env!("OUT_DIR"), "/redaction.rs"));
 
 /// How much of a long value is looked at to tell what it is.
@@ -8,6 +12,8 @@ const LOOKED_AT: usize = 128;
 /// A token known by how it begins.
 pub(super) struct Token {
     prefix: &'static str,
+    /// Its first three bytes, as `key_of` makes a number of them.
+    key: u32,
     /// At least so many bytes follow.
     tail: usize,
     /// Bytes that may follow besides letters, digits, `_` and `-`.
@@ -18,15 +24,58 @@ pub(super) struct Token {
     anywhere: bool,
 }
 
+/// What three bytes may begin, and what one may, to be told at a glance.
+struct Starts {
+    /// By the first byte: one of the flags below.
+    first: [u8; 256],
+    /// One bit for each hash of a token's first three bytes.
+    filter: [u64; 64],
+}
+
+/// A token begins so.
+const TOKEN: u8 = 1;
+/// A token that is also looked for inside words begins so.
+const INSIDE: u8 = 2;
+/// One of `PARTS` begins so.
+const PART: u8 = 4;
+
+static STARTS: LazyLock<Starts> = LazyLock::new(|| {
+    let mut starts = Starts { first: [0; 256], filter: [0; 64] };
+    let mut flag = |text: &str, flag: u8| {
+        let first = text.bytes().next().and_then(|byte| starts.first.get_mut(usize::from(byte)));
+        *first.unwrap_or(&mut 0) |= flag;
+    };
+    for token in TOKENS {
+        flag(token.prefix, if token.anywhere { TOKEN | INSIDE } else { TOKEN });
+    }
+    PARTS.iter().for_each(|part| flag(part, PART));
+    for token in TOKENS {
+        let Some(key) = key_of(token.prefix.as_bytes()) else { continue };
+        let (slot, bit) = token_slot(key);
+        *starts.filter.get_mut(slot).unwrap_or(&mut 0) |= bit;
+    }
+    starts
+});
+
+/// Which bytes may begin a token.
+pub(super) fn begins_token(byte: u8) -> bool {
+    STARTS.first.get(usize::from(byte)).is_some_and(|flags| flags & TOKEN != 0)
+}
+
 /// The length of the token that `rest` begins with. `inside`: the byte before is a letter or digit.
 pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
-    let [a, b, c] = *rest.first_chunk::<3>()?;
-    let (slot, bit) = token_slot(a, b, c);
-    if TOKEN_STARTS.get(slot).is_none_or(|bits| bits & bit == 0) {
+    let starts = &*STARTS;
+    let wanted = if inside { INSIDE } else { TOKEN };
+    if starts.first.get(usize::from(*rest.first()?))? & wanted == 0 {
+        return None;
+    }
+    let key = key_of(rest)?;
+    let (slot, bit) = token_slot(key);
+    if starts.filter.get(slot)? & bit == 0 {
         return None;
     }
     TOKENS.iter().find_map(|token| {
-        if inside && !token.anywhere {
+        if token.key != key || (inside && !token.anywhere) {
             return None;
         }
         let tail = rest.strip_prefix(token.prefix.as_bytes())?;
@@ -36,21 +85,28 @@ pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
         // Decided by the beginning, so that words in a row that begin like tokens stay cheap.
         let head = tail.get(..LOOKED_AT).unwrap_or(tail);
         let length = head.iter().take_while(|byte| belongs(byte)).count();
+        work::count(length);
         let mixed = head.iter().take(length).any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
         if length < token.tail || (token.mixed && !mixed) {
             return None;
         }
         let length = tail.iter().take_while(|byte| belongs(byte)).count();
+        work::count(length);
         Some(token.prefix.len().saturating_add(length))
     })
 }
 
-/// The word of the table of beginnings, and the bit in it, for three bytes. The table is filled by
-/// the same sum when the crate is built.
-fn token_slot(a: u8, b: u8, c: u8) -> (usize, u64) {
-    let sum =
-        usize::from(a).wrapping_mul(37) ^ usize::from(b).wrapping_mul(101) ^ usize::from(c).wrapping_mul(7);
-    ((sum >> 6) & 63, 1 << (sum & 63))
+/// The first three bytes as one number.
+fn key_of(text: &[u8]) -> Option<u32> {
+    let [a, b, c] = *text.first_chunk::<3>()?;
+    Some(u32::from_le_bytes([a, b, c, 0]))
+}
+
+/// The word of the filter, and the bit in it, for three bytes.
+fn token_slot(key: u32) -> (usize, u64) {
+    // Fibonacci hashing: the top bits of a product with the golden ratio.
+    let hash = key.wrapping_mul(0x9e37_79b9) >> 20;
+    (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
 }
 
 /// Whether a value named `name` is a secret: by its words, split at `_`, `-`, `.` and capitals.
@@ -65,9 +121,11 @@ pub(super) fn names_a_secret(name: &[u8]) -> bool {
     if lower.len() < 2 || !lower.iter().any(u8::is_ascii_alphabetic) || is_one_of(HARMLESS, lower) {
         return false;
     }
-    let has_part = lower.windows(PART_START).enumerate().any(|(at, start)| {
-        let rest = lower.get(at..).unwrap_or_default();
-        PARTS.iter().any(|part| part.as_bytes().starts_with(start) && rest.starts_with(part.as_bytes()))
+    work::count(lower.len());
+    let starts = &STARTS.first;
+    let has_part = lower.iter().enumerate().any(|(at, byte)| {
+        starts.get(usize::from(*byte)).is_some_and(|flags| flags & PART != 0)
+            && lower.get(at..).is_some_and(|rest| PARTS.iter().any(|part| rest.starts_with(part.as_bytes())))
     });
     if has_part {
         return true;
@@ -90,16 +148,40 @@ pub(super) fn names_a_secret(name: &[u8]) -> bool {
     (count > 1 && is_one_of(LAST_WORDS, last)) || ends(b"token") || ends(b"apikey")
 }
 
-/// So many bytes of a part are compared at first.
-const PART_START: usize = 2;
-
 fn is_one_of(words: &[&str], word: &[u8]) -> bool {
-    words.iter().any(|other| other.len() == word.len() && other.as_bytes() == word)
+    let first = word.first();
+    words.iter().any(|other| {
+        let other = other.as_bytes();
+        other.len() == word.len() && other.first() == first && other == word
+    })
 }
 
 /// Whether `name` announces a person's name where it stands first on a line.
 pub(super) fn names_a_person(name: &[u8]) -> bool {
     PEOPLE.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Whether `name=value` holds a secret in hexadecimal digits: as long as one, and not named as digests
+/// are.
+pub(super) fn is_hex_secret(name: &[u8], value: &[u8]) -> bool {
+    const SHORTEST: usize = 32;
+    let head = value.get(..LOOKED_AT).unwrap_or(value);
+    let is_hex = value.len() >= SHORTEST
+        && head.iter().all(u8::is_ascii_hexdigit)
+        && head.iter().any(u8::is_ascii_alphabetic)
+        && head.iter().any(u8::is_ascii_digit);
+    if !is_hex || name.len() < 2 {
+        return false;
+    }
+    let mut at = 0_usize;
+    while let Some((start, end)) = next_word(name, at) {
+        let word = name.get(start..end).unwrap_or_default().to_ascii_lowercase();
+        if is_one_of(DIGESTS, &word) {
+            return false;
+        }
+        at = end;
+    }
+    true
 }
 
 /// Where the next word of `name` begins and ends, from `at` on: between `_`, `-`, `.`, and before a
@@ -156,113 +238,5 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_secrets_are_known() {
-        for name in [
-            "password",
-            "DB_PASSWORD",
-            "dbPassword",
-            "PGPASSWORD",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_ACCESS_KEY_ID",
-            "api-key",
-            "apiKey",
-            "LICENSE_KEY",
-            "AUDIO_LICENSE_KEY",
-            "token",
-            "GITHUB_TOKEN",
-            "mytoken",
-            "_authToken",
-            "Authorization",
-            "Proxy-Authorization",
-            "X-Auth-Token",
-            "PRIVATE-TOKEN",
-            "client.secret",
-            "sessionid",
-            "Set-Cookie",
-            "X-Amz-Signature",
-            "sig",
-            "MYSQL_PWD",
-            "signing_key",
-        ] {
-            assert!(names_a_secret(name.as_bytes()), "{name}");
-        }
-    }
-
-    #[test]
-    fn other_names_are_not() {
-        for name in [
-            "",
-            "PWD",
-            "OLDPWD",
-            "tokenizers",
-            "tokens",
-            "author",
-            "authors",
-            "keyring",
-            "KeyError",
-            "python-keycloak",
-            "HOME",
-            "PATH",
-            "key",
-            "monkey",
-            "compass",
-            "passed",
-            "python_version",
-            "sha256",
-            "secr",
-        ] {
-            assert!(!names_a_secret(name.as_bytes()), "{name}");
-        }
-    }
-
-    #[test]
-    fn random_strings_are_told_from_words_and_digests() {
-        for random in [
-            "dGhpcyBpcyBub3QgYSByZWFsIGtleQ0K8s",
-            "Zx81kQpW03mTnV7rYbL5cDfG",
-            "aB3+dE6/gH9jK2mN5pQ8sT1vW4yZ7=",
-        ] {
-            assert!(looks_random(random.as_bytes()), "{random}");
-        }
-        for plain in [
-            "f72cbae7f6b01591f90814250e636065850c5926751af02bb48da94dfced7baa",
-            "/home/Alice/projects/Python3/lib/site-packages",
-            "build/lib.linux-x86_64-cpython-311",
-            "AAAAAAAAAAAAAAAAAAAAAAAAaaaaaaaaaaaaaaaa1111",
-            "manylinux_2_17_x86_64",
-            "short1A",
-        ] {
-            assert!(!looks_random(plain.as_bytes()), "{plain}");
-        }
-    }
-
-    #[test]
-    fn tokens_are_known_by_how_they_begin() {
-        for token in [
-            "ghp_FAKEfakeFAKEfake1234",
-            "pypi-AgEIcHlwaS5vcmcFAKE00",
-            "glpat-FAKEfake12345",
-            "AKIAFAKEFAKEFAKE0000",
-            "xoxb-1234567890-FAKE",
-            "sk-proj-FAKEfakeFAKE1234",
-            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJGQUtFIn0.c2ln",
-        ] {
-            assert_eq!(token_at(token.as_bytes(), false), Some(token.len()), "{token}");
-        }
-        for plain in [
-            "pypi-mirror-of-the-company",
-            "sk-learn-something-else",
-            "ghp_short",
-            "hf_transfer",
-            "npm_config_registry",
-        ] {
-            assert_eq!(token_at(plain.as_bytes(), false), None, "{plain}");
-        }
-        assert_eq!(token_at(b"sk-FAKEfakeFAKEfake1234", true), None);
-        assert!(token_at(b"ghp_FAKEfakeFAKEfake1234", true).is_some());
-    }
-}
+#[path = "words_tests.rs"]
+mod tests;

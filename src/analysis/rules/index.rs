@@ -45,7 +45,9 @@ pub(super) fn package_that_the_log_names(case: &Case<'_>) -> Option<String> {
 
 /// Without a version pip takes the newest that supports this Python.
 pub(super) fn version_for_this_python(case: &Case<'_>) -> Option<String> {
-    let name = case.part(Kind::Name)?;
+    // pip before 20 begins the line with the name.
+    let first = case.line_from_start().split(' ').next().unwrap_or_default();
+    let name = case.part(Kind::Name).unwrap_or(first);
     let command = &case.facts.command;
     if command.requirement(name).is_some_and(|requirement| !requirement.clauses.is_empty()) {
         return Some(Anew::of(command)?.change(name, Requirement::unpinned).write());

@@ -115,7 +115,15 @@ impl Case<'_> {
         parts.filter(|(other, _)| *other == kind).map(|(_, text)| text.as_str()).next_back()
     }
 
-    /// The line on which the rule's last pattern was found.
+    /// The whole line on which the rule's last pattern was found.
+    fn line_from_start(&self) -> &str {
+        let at = self.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
+        let start =
+            self.text.get(..at).and_then(|head| head.rfind('\n')).map_or(0, |end| end.saturating_add(1));
+        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+    }
+
+    /// The line on which the rule's last pattern was found, from there on.
     fn line(&self) -> &str {
         let start = self.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
         self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()

@@ -4,6 +4,8 @@
 //! that no pattern begins there; the rest of the work is bounded by [`REACH`] a place, whatever the
 //! text.
 
+use std::sync::LazyLock;
+
 use super::{ANCHORS, PATTERN_COUNT, PATTERNS};
 
 /// How far behind its first bytes a pattern is followed.
@@ -72,10 +74,20 @@ impl Kind {
 }
 
 /// Whether `text` is a header below an include directory, `vips/vips.h`, rather than an address
-/// that somebody would like to see in an answer: no dots before the last part.
+/// that somebody would like to see in an answer: before the last part no dots but the one of a
+/// version, `libusb-1.0/libusb.h`.
 fn is_header(text: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+".contains(&byte))
+    };
+    let is_directory = |part: &str| match part.rsplit_once('.') {
+        Some((name, number)) => {
+            plain(name)
+                && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+                && number.len() <= 2
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => plain(part),
     };
     let (directory, file) = text.rsplit_once('/').unwrap_or(("", text));
     let (stem, end) = file.rsplit_once('.').unwrap_or((file, "h"));
@@ -83,7 +95,7 @@ fn is_header(text: &str) -> bool {
     text.len() <= 80
         && known.contains(&end)
         && plain(stem)
-        && (directory.is_empty() || directory.split('/').all(plain))
+        && (directory.is_empty() || directory.split('/').all(is_directory))
 }
 
 /// A place where a pattern was found.
@@ -110,7 +122,7 @@ impl Hits {
 /// Looks for all patterns in `text`.
 pub(super) fn scan(text: &str) -> Hits {
     let mut hits = Hits { last: vec![None; PATTERN_COUNT] };
-    let filter = filter();
+    let filter = &*FILTER;
     for (at, window) in text.as_bytes().windows(4).enumerate() {
         let Some(window) = window.first_chunk::<4>() else { continue };
         let anchor = u32::from_le_bytes(*window);
@@ -130,7 +142,7 @@ pub(super) fn scan(text: &str) -> Hits {
 }
 
 /// Which words of four bytes begin a pattern: no bit, no pattern.
-fn filter() -> [u64; 64] {
+static FILTER: LazyLock<[u64; 64]> = LazyLock::new(|| {
     let mut filter = [0_u64; 64];
     for (anchor, _) in ANCHORS {
         let (slot, bit) = slot_of(*anchor);
@@ -139,7 +151,7 @@ fn filter() -> [u64; 64] {
         }
     }
     filter
-}
+});
 
 fn slot_of(anchor: u32) -> (usize, u64) {
     // Fibonacci hashing: the top bits of a product with the golden ratio.

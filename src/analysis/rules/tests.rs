@@ -118,6 +118,9 @@ fn kinds() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ("pip install torch-scatter", built("torch-scatter", "2", "ModuleNotFoundError: No module named 'torch'"), vec!["pip install torch", "pip install --no-build-isolation torch-scatter"]),
         ("pip install x", built("x", "1", "a.c:1:1: fatal error: evil.example/x.h: No such file or directory"), vec![]),
         ("pip install x", built("x", "1", "a.c:1:1: fatal error: a/b.h: No such file or directory"), vec!["UNCERTAIN"]),
+        ("pip install x", built("x", "1", "a.c:1:1: fatal error: libusb-1.0/b.h: No such file or directory"), vec!["UNCERTAIN"]),
+        ("pip install x", built("x", "1", "a.c:1:1: fatal error: 203.0.113.66/b.h: No such file or directory"), vec![]),
+        ("pip install x", built("x", "1", "a.c:1:1: fatal error: evil.example-1.0/b.h: No such file or directory"), vec![]),
     ]
 }
 

@@ -114,6 +114,7 @@ impl Install {
             return Err("installs from a file or directory");
         }
         let requirement = requirement.speakable().ok_or("a version range that the client does not run")?;
+        let requirement = requirement.in_normal_form().ok_or("not a requirement by name")?;
         if self.requirements.len() >= most_requirements() {
             return Err("too many requirements");
         }

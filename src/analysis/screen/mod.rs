@@ -9,7 +9,9 @@ mod grammar;
 mod prose;
 mod shell;
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::facts::{Facts, Language, cut};
 use super::options::{AllowedOption, most_commands};
@@ -27,7 +29,7 @@ pub enum Source {
 }
 
 /// What the client is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Screened {
     /// Text with each command in its own fence; begins with `UNCERTAIN` where there is none.
     pub suggestion: String,
@@ -38,13 +40,13 @@ pub struct Screened {
 }
 
 /// A command that was not let through.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withheld {
     /// The command with every word left out that our tables do not know, at most 200 bytes: it may
     /// be an attacker's text, and who reads it here is not safer than who reads it elsewhere.
     pub command: String,
     /// Why.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// How many withheld commands are reported, and how much of each, in bytes.
@@ -83,6 +85,15 @@ pub fn screen(proposal: &Proposal, facts: &Facts, trust: Source) -> Screened {
         advice(&explanation, &commands, facts.language)
     };
     Screened { suggestion, commands, withheld }
+}
+
+/// Whether an answer of a model, screened for one request, may go out to another: its commands are
+/// what would be written for this one too.
+#[must_use]
+pub fn holds(screened: &Screened, facts: &Facts) -> bool {
+    screened.commands.iter().all(|command| {
+        check(command, facts, Source::Model).is_ok_and(|install| install.to_string() == *command)
+    })
 }
 
 fn check(line: &str, facts: &Facts, trust: Source) -> Result<Install, &'static str> {
@@ -150,7 +161,7 @@ fn withhold(withheld: &mut Vec<Withheld>, line: &str, facts: &Facts, reason: &'s
         command = command.replace("… …", "…");
     }
     let command = cut(&command, LONGEST_WITHHELD).to_owned();
-    withheld.push(Withheld { command, reason });
+    withheld.push(Withheld { command, reason: reason.into() });
 }
 
 #[cfg(test)]

@@ -118,7 +118,11 @@ fn a_withheld_command_tells_why() {
         ("pip install sudoku", "names that the client takes for other commands"),
     ] {
         let screened = screen(&propose(&[command], ""), &facts, Source::Model);
-        assert_eq!(screened.withheld.first().map(|withheld| withheld.reason), Some(reason), "{command}");
+        assert_eq!(
+            screened.withheld.first().map(|withheld| withheld.reason.as_ref()),
+            Some(reason),
+            "{command}"
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pip_aide_gateway::policy::upstream::ApiBase;
+use pip_aide_gateway::policy::api_base::ApiBase;
 use serde_json::Value;
 use ureq::http::Request;
 

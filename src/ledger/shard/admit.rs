@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::leases::plan_pool;
-use super::{Reservation, Shard, Turn, Write};
+use super::{Reservation, Shard, Turn};
 use crate::ledger::bucket::Level;
 use crate::ledger::fund::{Room, SERVICE};
 use crate::ledger::machine::Machine;
@@ -20,7 +20,8 @@ const MARGIN: u64 = 20;
 impl Shard {
     /// 1. the plan exists; 2. this shard is the subject's today; 3. not revoked; 4. not twice;
     /// 5. the nonce is new; 6. few enough in flight; 7. a token in the bucket; 8. room under each
-    ///    cap. Only then is anything changed.
+    ///    cap. Only then is anything changed. Also tells whether storage has to know of it before the
+    ///    reply leaves.
     pub(super) fn admit(
         &mut self,
         limits: &Limits,
@@ -28,7 +29,7 @@ impl Shard {
         of: u32,
         asked: u32,
         now: UnixMillis,
-    ) -> (Turn, Write) {
+    ) -> (Turn, bool) {
         // 1.
         let Some(plan) = limits.plan(&admission.plan) else {
             return reply(Outcome::UnknownPlan);
@@ -48,9 +49,8 @@ impl Shard {
         let horizon = self.horizon;
         let machine = self.machines.entry(admission.subject.clone()).or_default();
         machine.account.roll(today);
-        let stands = |machine: &Machine| {
-            standing(machine, &admission.plan, plan, limits, admission.level, now)
-        };
+        let stands =
+            |machine: &Machine| standing(machine, &admission.plan, plan, limits, admission.level, now);
         // 4. A command that arrives twice is answered as it was the first time.
         if let Some(earlier) = self.open.get(&admission.id) {
             if earlier.subject != admission.subject {
@@ -58,10 +58,17 @@ impl Shard {
             }
             let (budget, record_at) = (earlier.budget, earlier.record_at);
             let standing = stands(machine);
-            return reply(Outcome::Admitted { budget, record_at, shard: self.index, epoch: self.epoch, standing });
+            return reply(Outcome::Admitted {
+                budget,
+                record_at,
+                shard: self.index,
+                epoch: self.epoch,
+                standing,
+            });
         }
         // 5.
-        let fresh = admission.credential.nonce.as_ref().map(|nonce| machine.nonces.check(nonce, horizon, now));
+        let fresh =
+            admission.credential.nonce.as_ref().map(|nonce| machine.nonces.check(nonce, horizon, now));
         match fresh {
             Some(Verdict::Replayed) => return reply(Outcome::Replayed),
             Some(Verdict::Unsure) => return reply(Outcome::Unavailable),
@@ -109,7 +116,8 @@ impl Shard {
             return reply(Outcome::Unavailable);
         };
         machine.account.reserve(amount);
-        machine.margin = worst.saturating_add(worst.min(NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN)));
+        machine.margin =
+            worst.saturating_add(worst.min(NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN)));
         machine.tat = tat;
         machine.in_flight = machine.in_flight.saturating_add(1);
         machine.seen = now.millis();
@@ -137,14 +145,9 @@ impl Shard {
         self.open.insert(admission.id, reservation);
         self.pace.note(now);
         self.usual = worst;
-        self.admitted = self.admitted.saturating_add(1);
         self.is_dirty = true;
-        let write = match (is_covered, self.pace.is_dense(now)) {
-            (true, _) => Write::Nothing,
-            (false, true) => Write::Ahead,
-            (false, false) => Write::Exact,
-        };
-        (Turn::Reply(Outcome::Admitted { budget, record_at, shard: self.index, epoch: self.epoch, standing }), write)
+        let outcome = Outcome::Admitted { budget, record_at, shard: self.index, epoch: self.epoch, standing };
+        (Turn::Reply(outcome), !is_covered)
     }
 
     /// Where subjects are, if not where this message was sent to.
@@ -169,8 +172,9 @@ impl Shard {
     }
 }
 
-pub(super) const fn reply(outcome: Outcome) -> (Turn, Write) {
-    (Turn::Reply(outcome), Write::Nothing)
+/// A reply for which nothing has to be written.
+pub(super) const fn reply(outcome: Outcome) -> (Turn, bool) {
+    (Turn::Reply(outcome), false)
 }
 
 /// Asks the treasury, unless that was tried: then it does not know today, or its clock differs.
@@ -178,8 +182,8 @@ pub(super) fn ask_first(
     request: crate::ledger::wire::treasury::LeaseRequest,
     command: Command,
     asked: u32,
-) -> (Turn, Write) {
-    if asked > 1 { reply(Outcome::Unavailable) } else { (Turn::Ask(request, command), Write::Nothing) }
+) -> (Turn, bool) {
+    if asked > 1 { reply(Outcome::Unavailable) } else { (Turn::Ask(request, command), false) }
 }
 
 pub(super) const fn refused(reason: Refusal, standing: Standing) -> Outcome {

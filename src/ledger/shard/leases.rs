@@ -109,7 +109,12 @@ impl Shard {
     }
 
     /// Takes in the treasury's answer. Rows that must be durable before the next reply are given.
-    pub fn answered(&mut self, limits: &Limits, answer: Answer, now: UnixMillis) -> Result<Vec<Row>, Unreadable> {
+    pub fn answered(
+        &mut self,
+        limits: &Limits,
+        answer: Answer,
+        now: UnixMillis,
+    ) -> Result<Vec<Row>, Unreadable> {
         let now = self.tell_time(now);
         let Answer::Lease(lease) = answer else {
             return Ok(Vec::new());
@@ -158,7 +163,14 @@ impl Shard {
     }
 
     /// Whether a fund has room for an amount. Asked once, its word is final.
-    pub(super) fn room(&self, pool: &str, amount: NanoUsd, cap: NanoUsd, asked: u32, now: UnixMillis) -> Room {
+    pub(super) fn room(
+        &self,
+        pool: &str,
+        amount: NanoUsd,
+        cap: NanoUsd,
+        asked: u32,
+        now: UnixMillis,
+    ) -> Room {
         let fund = self.funds.get(pool).copied().unwrap_or_default();
         match fund.room(amount, cap, now) {
             Room::Ask if asked > 1 => Room::Dry,

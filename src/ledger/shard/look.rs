@@ -1,7 +1,7 @@
 //! How a machine stands, and how the shard does.
 
 use super::admit::{ask_first, nanos_until, refused, reply, standing};
-use super::{Shard, Turn, Write};
+use super::{Shard, Turn};
 use crate::ledger::bucket::Level;
 use crate::ledger::replay::{self, Verdict};
 use crate::ledger::wire::state::{FundState, ShardState};
@@ -26,7 +26,7 @@ impl Shard {
         of: u32,
         asked: u32,
         now: UnixMillis,
-    ) -> (Turn, Write) {
+    ) -> (Turn, bool) {
         let Some(plan) = limits.plan(&look.plan) else {
             return reply(Outcome::UnknownPlan);
         };
@@ -41,7 +41,7 @@ impl Shard {
             return reply(Outcome::Revoked);
         }
         let today = self.spending_day();
-        let mut write = Write::Nothing;
+        let mut write = false;
         // A machine that was never seen leaves nothing behind by being looked at.
         let mut machine = self.machines.get(&look.subject).cloned().unwrap_or_default();
         machine.account.roll(today);
@@ -58,12 +58,7 @@ impl Shard {
             machine.seen = now.millis();
             self.machines.insert(look.subject, machine.clone());
             self.is_dirty = true;
-            let is_covered = replay::remembered_until(nonce) <= self.stored_horizon;
-            write = match (is_covered, self.pace.is_dense(now)) {
-                (true, _) => Write::Nothing,
-                (false, true) => Write::Ahead,
-                (false, false) => Write::Exact,
-            };
+            write = replay::remembered_until(nonce) > self.stored_horizon;
         }
         let standing = standing(&machine, &look.plan, plan, limits, look.level, now);
         (Turn::Reply(Outcome::Standing(standing)), write)

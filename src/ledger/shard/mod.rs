@@ -33,12 +33,14 @@ const MOST_MACHINES: usize = 512;
 const MACHINES_AFTER_SPILL: usize = 384;
 /// In dense traffic, what has changed is written down at least this often.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
-/// The alarm rings this long after it was needed first, and later while traffic goes on: setting it
-/// costs a row.
+/// The alarm rings this long after it was needed first, and twice as long each time that it rang for
+/// nothing: setting it costs a row.
 const ALARM_AFTER: Duration = Duration::from_secs(60);
-const ALARM_AFTER_AT_MOST: Duration = Duration::from_secs(900);
-/// An alarm that is so late has been lost.
-const ALARM_GRACE: Duration = Duration::from_secs(120);
+/// With several shards, idle ones give their leases back when it rings.
+const ALARM_AFTER_AT_MOST: [Duration; 2] = [Duration::from_secs(6 * 3_600), Duration::from_secs(900)];
+
+/// A shard without a message for so long is idle.
+const IDLE_AFTER: Duration = Duration::from_secs(75);
 
 /// All that one shard holds.
 #[derive(Clone, Debug, Default)]
@@ -74,9 +76,9 @@ pub struct Shard {
     pace: Pace,
     /// What the latest request can cost at most.
     usual: NanoUsd,
-    /// Admissions since the alarm rang last.
-    admitted: u64,
-    /// When the alarm is due, and how long it was set ahead.
+    /// When the last message came, as far as is known.
+    active_at: UnixMillis,
+    /// When the alarm is or was due, and how long it was set ahead.
     alarm: UnixMillis,
     alarm_after: Duration,
     /// When the main row was written last, whether anything changed since, and whether it says more
@@ -121,6 +123,10 @@ pub struct Step {
     pub ask: Option<LeaseRequest>,
     /// When the alarm is to be set for, where that changed.
     pub alarm: Option<UnixMillis>,
+    /// A batch of the log for KV.
+    pub batch: Option<Batch>,
+    /// Whether storage now says more than is gone, so that [`Shard::tidy`] should be called later.
+    pub is_ahead: bool,
 }
 
 /// The next thing to do about a message.
@@ -130,17 +136,6 @@ pub enum Turn {
     Reply(Outcome),
     /// To ask the treasury, give its answer to [`Shard::answered`], and take this step again.
     Ask(LeaseRequest, Command),
-}
-
-/// What is to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Write {
-    /// Nothing now.
-    Nothing,
-    /// What is gone, and some of what is going to be.
-    Ahead,
-    /// What is gone.
-    Exact,
 }
 
 impl Shard {
@@ -169,6 +164,7 @@ impl Shard {
         now: UnixMillis,
     ) -> Result<Step, Unreadable> {
         let now = self.tell_time(now);
+        self.active_at = now;
         let Message { to, of, settled, command } = message;
         self.index = to;
         let mut rows = Vec::new();
@@ -178,63 +174,85 @@ impl Shard {
             self.settle(settlement, now);
         }
         let (turn, write) = match command {
-            None => (Turn::Reply(Outcome::Settled), Write::Nothing),
+            None => (Turn::Reply(Outcome::Settled), false),
             Some(Command::Admit(admission)) => self.admit(limits, admission, of, asked, now),
             Some(Command::Look { subject, plan, credential, level }) => {
                 self.look(limits, look::Look { subject, plan, credential, level }, of, asked, now)
             }
             Some(Command::Revoke { revocation, revision }) => {
                 rows.extend(self.revoke(revocation, revision)?);
-                (Turn::Reply(Outcome::Changed), Write::Nothing)
+                (Turn::Reply(Outcome::Changed), false)
             }
             Some(Command::Restore { target, revision }) => {
                 self.heard = self.heard.max(revision);
                 self.revocations.remove(&target);
                 rows.push(Row { key: rows::revocation_key(&target), value: None });
-                (Turn::Reply(Outcome::Changed), Write::Nothing)
+                (Turn::Reply(Outcome::Changed), false)
             }
-            Some(Command::State) => {
-                (Turn::Reply(Outcome::State(Box::new(self.state(now)))), Write::Nothing)
-            }
+            Some(Command::State) => (Turn::Reply(Outcome::State(Box::new(self.state(now)))), false),
         };
         // Asked for together with a row that says so: numbers are not used twice.
         let ask = if matches!(turn, Turn::Reply(_)) { self.ask_ahead(limits, now) } else { None };
         let asks = ask.is_some() || matches!(turn, Turn::Ask(..));
-        let write = write.max(self.write_due(rode, now)).max(if asks { Write::Ahead } else { Write::Nothing });
+        let batch = self.batch(now);
         let spilled = self.spill(now)?;
-        let write = if spilled.is_empty() { write } else { write.max(Write::Ahead) };
+        let is_due = write || asks || batch.is_some() || !spilled.is_empty() || self.is_write_due(rode, now);
         rows.extend(spilled);
-        let alarm = self.write(write, now, &mut rows)?;
-        Ok(Step { turn, rows, ask, alarm })
+        let alarm = if is_due { self.write(now, &mut rows)? } else { None };
+        Ok(Step { turn, rows, ask, alarm, batch, is_ahead: is_due && self.is_ahead })
     }
 
     /// The alarm: closes what has expired, brings storage up to date, gives back what an idle shard
-    /// need not hold. The caller then lets a batch of the log leave.
+    /// need not hold.
     pub fn tick(&mut self, limits: &Limits, now: UnixMillis) -> Result<Step, Unreadable> {
         let now = self.tell_time(now);
-        self.alarm = UnixMillis::default();
+        let records = self.logbook.counts().0;
         self.expire(now);
-        let busy = self.admitted > 0;
-        self.admitted = 0;
-        let longer = self.alarm_after.saturating_mul(2).min(ALARM_AFTER_AT_MOST);
-        self.alarm_after = if busy { longer } else { ALARM_AFTER };
-        let idle = !self.pace.is_awake(now) && self.open.is_empty();
+        let expired = self.logbook.counts().0 > records;
+        let idle = now.since(self.active_at) >= IDLE_AFTER && self.open.is_empty();
         let ask = if idle { self.give_back(limits, now) } else { None };
+        // Where requests come, records leave with them.
+        let batch = if idle || expired { self.batch(now) } else { None };
+        let was_needed = expired || ask.is_some() || batch.is_some() || (idle && self.is_ahead);
         let mut rows = Vec::new();
-        let write = if self.is_dirty || self.is_ahead || ask.is_some() { Write::Exact } else { Write::Nothing };
-        let alarm = self.write(if idle { write } else { write.min(Write::Ahead) }, now, &mut rows)?;
-        // Also where nothing was written: an alarm that is needed is always set.
-        let alarm = alarm.or_else(|| self.arm(now));
-        Ok(Step { turn: Turn::Reply(Outcome::Settled), rows, ask, alarm })
+        if was_needed {
+            self.alarm = UnixMillis::default();
+            self.alarm_after = ALARM_AFTER;
+        } else {
+            // It rang: the next one is set for later (see `arm`).
+            self.alarm = self.alarm.min(now);
+        }
+        let alarm = if was_needed { self.write(now, &mut rows)? } else { self.arm(now) };
+        Ok(Step { turn: Turn::Reply(Outcome::Settled), rows, ask, alarm, batch, is_ahead: self.is_ahead })
     }
 
-    /// A batch of the log that should leave now.
-    pub fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        let now = self.clock.max(now);
+    /// Some seconds after dense traffic was written down ahead: writes what is gone, no more, so that
+    /// an object that is put away strands nothing. `None` while traffic is still dense.
+    pub fn tidy(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
+        let now = self.tell_time(now);
+        if self.pace.is_dense(now) {
+            return Ok(None);
+        }
+        let mut rows = Vec::new();
+        self.expire(now);
+        let batch = self.batch(now);
+        let is_due = self.is_ahead || self.is_dirty || batch.is_some();
+        let alarm = if is_due { self.write(now, &mut rows)? } else { None };
+        Ok(Some(Step { turn: Turn::Reply(Outcome::Settled), rows, ask: None, alarm, batch, is_ahead: false }))
+    }
+
+    /// A batch of the log that should leave now. The main row is written in the same step.
+    fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
         if self.logbook.is_due(self.pace.is_dense(now), now) { self.logbook.take_batch(now) } else { None }
     }
 
-    /// What became of it: the number of its last record, or that KV refused.
+    /// After the shard was restored: a batch of which KV may have taken notice or not.
+    #[must_use]
+    pub fn unsure_batch(&self) -> Option<Batch> {
+        self.logbook.unsure()
+    }
+
+    /// What became of a batch: the number of its last record, or that KV does not have it.
     pub fn batch_ended(&mut self, written: Option<u64>, now: UnixMillis) {
         match written {
             Some(last) => self.logbook.written(last, self.clock.max(now)),
@@ -261,23 +279,15 @@ impl Shard {
         self.clock
     }
 
-    /// What has to be written although the command itself does not need it.
-    fn write_due(&self, rode: bool, now: UnixMillis) -> Write {
+    /// Whether something has to be written although the command itself does not need it.
+    fn is_write_due(&self, rode: bool, now: UnixMillis) -> bool {
         let dirty = self.is_dirty || self.logbook.is_dirty();
-        if !dirty {
-            return Write::Nothing;
-        }
         if self.pace.is_dense(now) {
-            let waited = now.since(self.written_at) >= WRITE_WITHIN;
-            return if waited { Write::Ahead } else { Write::Nothing };
+            return dirty && now.since(self.written_at) >= WRITE_WITHIN;
         }
-        // Settlements that ride are written with the admission; those that come alone say that no
-        // more is to come, so that storage is brought up to date.
-        match (rode, self.pace.is_steady(now)) {
-            (true, _) => Write::Nothing,
-            (false, true) => Write::Ahead,
-            (false, false) => Write::Exact,
-        }
+        // Settlements that ride are written with the admission; those that come alone are not
+        // followed by anything.
+        dirty && !rode
     }
 
     fn revoke(&mut self, revocation: Revocation, revision: u64) -> Result<Option<Row>, Unreadable> {
@@ -295,11 +305,15 @@ impl Shard {
             || self.is_ahead
             || leases
             || self.sweep_before().is_some();
-        let is_set = self.alarm > UnixMillis::default() && now <= self.alarm.plus(ALARM_GRACE);
-        if !needed || is_set {
+        if !needed || now < self.alarm {
             return None;
         }
-        self.alarm_after = self.alarm_after.clamp(ALARM_AFTER, ALARM_AFTER_AT_MOST);
+        // The last one rang for nothing, or storage would not know of it any more.
+        if self.alarm > UnixMillis::default() {
+            self.alarm_after = self.alarm_after.saturating_mul(2);
+        }
+        let [alone, among_others] = ALARM_AFTER_AT_MOST;
+        self.alarm_after = self.alarm_after.clamp(ALARM_AFTER, if shared { among_others } else { alone });
         self.alarm = now.plus(self.alarm_after);
         Some(self.alarm)
     }
@@ -340,4 +354,3 @@ impl Shard {
         self.term.map_or(Day::default(), |term| term.day)
     }
 }
-

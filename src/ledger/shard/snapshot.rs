@@ -7,22 +7,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reservation, Shard, Term, Write};
+use super::{Reservation, Shard, Term};
 use crate::ledger::account::Account;
 use crate::ledger::fund::Fund;
 use crate::ledger::logbook::{self, Logbook};
 use crate::ledger::machine::Machine;
-use crate::ledger::pace::STEADY_GAP;
 use crate::ledger::replay;
 use crate::ledger::rows::{self, Row, StoredMachine, Unreadable};
 use crate::ledger::wire::{Budget, Route};
 use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
 
-/// Requests of one machine for which a fund may be written down ahead: in dense traffic, and where
-/// one comes after the other.
-const DENSE_AHEAD: u64 = 64;
-const STEADY_AHEAD: u64 = 4;
+/// Requests for which a fund may be written down ahead in dense traffic.
+const AHEAD: u64 = 64;
+/// A machine that was admitted this long ago is not written down ahead.
+const LATELY: Duration = Duration::from_secs(60);
 /// Open reservations that are written down. Those beyond it are in the amounts all the same.
 const MOST_OPEN: usize = 256;
 
@@ -95,7 +94,10 @@ impl Shard {
             index: stored.shard,
             epoch: stored.epoch.saturating_add(1),
             clock: stored.clock,
-            term: stored.term.map(|StoredTerm { day, shards, salt }| Term { day, route: Route { shards, salt } }),
+            active_at: stored.clock,
+            term: stored
+                .term
+                .map(|StoredTerm { day, shards, salt }| Term { day, route: Route { shards, salt } }),
             revision: stored.revision,
             heard: stored.revision,
             horizon: stored.horizon,
@@ -158,23 +160,19 @@ impl Shard {
         self.open.insert(id, Reservation { subject, plan, pooled, amount, day, deadline, budget, record_at });
     }
 
-    /// Writes the main row, as far as it is called for. Gives the moment to set the alarm for.
+    /// Writes the main row, in dense traffic with something ahead. Gives the moment to set the alarm
+    /// for, where that changed.
     pub(super) fn write(
         &mut self,
-        write: Write,
         now: UnixMillis,
         rows: &mut Vec<Row>,
     ) -> Result<Option<UnixMillis>, Unreadable> {
-        if write == Write::Nothing {
-            return Ok(None);
-        }
-        let ahead = write == Write::Ahead;
-        let dense = self.pace.is_dense(now);
+        let ahead = self.pace.is_dense(now);
         self.is_ahead = ahead;
         let alarm = self.arm(now);
         let cutoff = self.cutoff();
         self.stored_horizon = self.horizon.max(cutoff);
-        if ahead && dense && self.machines.values().any(|machine| !machine.nonces.is_empty()) {
+        if ahead && self.machines.values().any(|machine| !machine.nonces.is_empty()) {
             self.stored_horizon = self.stored_horizon.max(replay::horizon_ahead(now));
         }
         let (log, chunk) = self.logbook.store();
@@ -184,7 +182,7 @@ impl Shard {
         let mut largest = NanoUsd::ZERO;
         let mut machines = BTreeMap::new();
         for (subject, machine) in &mut self.machines {
-            let recent = now.since(UnixMillis::from_millis(machine.seen)) <= STEADY_GAP;
+            let recent = now.since(UnixMillis::from_millis(machine.seen)) <= LATELY;
             let margin = if ahead && recent { machine.margin } else { NanoUsd::ZERO };
             largest = largest.max(margin);
             let gone = machine.account.used().saturating_add(margin);
@@ -192,8 +190,7 @@ impl Shard {
             let listed = machine.nonces.after(cutoff);
             machines.insert(subject.clone(), StoredMachine::of(machine, gone, listed));
         }
-        let times = if dense { DENSE_AHEAD } else { STEADY_AHEAD };
-        let margin = largest.saturating_mul(times);
+        let margin = largest.saturating_mul(AHEAD);
         let funds = self.funds.iter_mut().map(|(pool, fund)| {
             // A plan that nobody asks for would lose its lease to a crash in the traffic of another.
             let is_used = fund.account.used() > NanoUsd::ZERO;
@@ -208,7 +205,11 @@ impl Shard {
             shard: self.index,
             epoch: self.epoch,
             clock: self.clock,
-            term: self.term.map(|Term { day, route: Route { shards, salt } }| StoredTerm { day, shards, salt }),
+            term: self.term.map(|Term { day, route: Route { shards, salt } }| StoredTerm {
+                day,
+                shards,
+                salt,
+            }),
             revision: self.revision,
             horizon: self.stored_horizon,
             alarm: self.alarm,
@@ -217,7 +218,12 @@ impl Shard {
             swept: self.swept,
             funds: funds.collect(),
             machines,
-            open: self.open.iter().take(MOST_OPEN).map(|(id, open)| StoredReservation::of(id, open)).collect(),
+            open: self
+                .open
+                .iter()
+                .take(MOST_OPEN)
+                .map(|(id, open)| StoredReservation::of(id, open))
+                .collect(),
             log,
         };
         rows.push(rows::row(rows::SHARD.to_owned(), &snapshot)?);
@@ -230,7 +236,8 @@ impl Shard {
     fn cutoff(&self) -> UnixMillis {
         let mut moments: Vec<UnixMillis> =
             self.machines.values().flat_map(|machine| machine.nonces.moments()).collect();
-        let Some(surplus) = moments.len().checked_sub(replay::MOST_LISTED).filter(|surplus| *surplus > 0) else {
+        let Some(surplus) = moments.len().checked_sub(replay::MOST_LISTED).filter(|surplus| *surplus > 0)
+        else {
             return UnixMillis::default();
         };
         let (_, cutoff, _) = moments.select_nth_unstable(surplus.saturating_sub(1));

@@ -4,10 +4,10 @@ pub mod client;
 mod object;
 
 use wasm_bindgen::prelude::wasm_bindgen;
+use worker::Env;
 use worker::js_sys::Promise;
 use worker::js_sys::futures::JsFuture;
 use worker::wasm_bindgen::JsValue;
-use worker::Env;
 
 /// The binding of the objects.
 const BINDING: &str = "LEDGER";

@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::futures::future_to_promise;
 use worker::js_sys::Promise;
-use worker::{Env, SqlCursor, SqlStorage, SqlStorageValue, State, worker_sys::DurableObjectState};
+use worker::js_sys::futures::future_to_promise;
+use worker::{Delay, Env, SqlCursor, SqlStorage, SqlStorageValue, State, worker_sys::DurableObjectState};
 
 use super::{TREASURY, call};
 use crate::ledger::logbook::Batch;
@@ -30,6 +30,8 @@ use crate::units::UnixMillis;
 
 /// Stale rows that one alarm takes away: a delete counts as a write.
 const SWEPT_AT_ONCE: u32 = 500;
+/// How often it is looked whether dense traffic is over.
+const TIDY_AFTER: Duration = Duration::from_secs(3);
 
 #[wasm_bindgen]
 extern "C" {
@@ -50,6 +52,8 @@ struct Object {
     env: Env,
     /// Asleep until the first message, and after a failure: then storage is asked again.
     role: RefCell<Role>,
+    /// Whether [`Object::tidy`] is under way.
+    tidies: Cell<bool>,
     operations: Cell<Operations>,
 }
 
@@ -66,8 +70,8 @@ impl LedgerCore {
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let state = State::from(state);
         let sql = state.storage().sql();
-        let (role, operations) = (RefCell::new(Role::Asleep), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, operations }))
+        let (role, tidies, operations) = (RefCell::new(Role::Asleep), Cell::new(false), Cell::default());
+        Self(Rc::new(Object { sql, state, env, role, tidies, operations }))
     }
 
     /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
@@ -151,10 +155,16 @@ impl Object {
     }
 
     /// One step of the shard; what it starts besides its reply goes on by itself.
-    fn shard(self: &Rc<Self>, settings: &Rc<Settings>, message: Message, asked: u32) -> worker::Result<Reply> {
+    fn shard(
+        self: &Rc<Self>,
+        settings: &Rc<Settings>,
+        message: Message,
+        asked: u32,
+    ) -> worker::Result<Reply> {
         let (to, of) = (message.to, message.of);
-        let (step, batch) = self.guarded(|| {
+        let (step, unsure) = self.guarded(|| {
             let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+            let restored = !matches!(*role, Role::Shard(_));
             let shard = self.awake(&mut role)?;
             for key in shard.missing(&settings.limits, &message) {
                 let value = self.row(&key)?;
@@ -163,9 +173,12 @@ impl Object {
             let step =
                 shard.step(&settings.limits, message, asked, now()).map_err(|_| "a row cannot be written")?;
             self.write_all(&step.rows)?;
-            Ok((step, shard.batch(now())))
+            Ok((step, restored.then(|| shard.unsure_batch()).flatten()))
         })?;
-        let turn = self.follow_up(settings, step, batch);
+        if let Some(batch) = unsure {
+            self.look_for(batch);
+        }
+        let turn = self.follow_up(settings, step);
         Ok(match turn {
             Turn::Reply(Outcome::State(mut state)) => {
                 state.operations = self.operations.get();
@@ -179,7 +192,7 @@ impl Object {
     }
 
     /// Starts what a step asks for besides its reply.
-    fn follow_up(self: &Rc<Self>, settings: &Rc<Settings>, step: Step, batch: Option<Batch>) -> Turn {
+    fn follow_up(self: &Rc<Self>, settings: &Rc<Settings>, step: Step) -> Turn {
         if let Some(at) = step.alarm {
             self.set_alarm(at);
         }
@@ -187,11 +200,61 @@ impl Object {
             let (object, settings) = (Rc::clone(self), Rc::clone(settings));
             self.state.wait_until(async move { drop(object.ask(&settings, request).await) });
         }
-        if let Some(batch) = batch {
+        if let Some(batch) = step.batch {
             let (object, settings) = (Rc::clone(self), Rc::clone(settings));
             self.state.wait_until(async move { object.write_log(&settings, batch).await });
         }
+        if step.is_ahead && !self.tidies.replace(true) {
+            let (object, settings) = (Rc::clone(self), Rc::clone(settings));
+            self.state.wait_until(async move { object.tidy(&settings).await });
+        }
         step.turn
+    }
+
+    /// Waits until traffic is not dense any more, and then writes what is gone, no more. While it
+    /// waits, the platform does not put the object away.
+    async fn tidy(self: &Rc<Self>, settings: &Rc<Settings>) {
+        loop {
+            Delay::from(TIDY_AFTER).await;
+            let tidied = self.guarded(|| {
+                let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+                let Role::Shard(shard) = &mut *role else { return Ok(None) };
+                let step = shard.tidy(now()).map_err(|_| "a row cannot be written")?;
+                if let Some(step) = &step {
+                    self.write_all(&step.rows)?;
+                }
+                Ok(Some(step))
+            });
+            match tidied {
+                // Still dense.
+                Ok(Some(None)) => {}
+                Ok(Some(Some(step))) => {
+                    self.tidies.set(false);
+                    self.follow_up(settings, step);
+                    return;
+                }
+                Ok(None) | Err(_) => return self.tidies.set(false),
+            }
+        }
+    }
+
+    /// Looks whether KV has a batch that was under way when the object was put away.
+    fn look_for(self: &Rc<Self>, batch: Batch) {
+        let object = Rc::clone(self);
+        self.state.wait_until(async move {
+            let found = async { Ok(object.env.kv("LOGS_KV")?.get(&batch.key).text().await?) };
+            let found: worker::Result<Option<String>> = found.await;
+            let is_there = found.ok().flatten().is_some_and(|value| value.starts_with(&batch.value));
+            object.batch_ended(is_there.then_some(batch.last));
+        });
+    }
+
+    fn batch_ended(&self, written: Option<u64>) {
+        if let Ok(mut role) = self.role.try_borrow_mut()
+            && let Role::Shard(shard) = &mut *role
+        {
+            shard.batch_ended(written, now());
+        }
     }
 
     async fn ask_first(
@@ -214,7 +277,9 @@ impl Object {
 
     /// Asks the treasury, and takes its answer in.
     async fn ask(&self, settings: &Settings, request: LeaseRequest) -> worker::Result<()> {
-        self.count(|operations| operations.treasury_requests = operations.treasury_requests.saturating_add(1));
+        self.count(|operations| {
+            operations.treasury_requests = operations.treasury_requests.saturating_add(1)
+        });
         let errand = text(&Call::Treasury(Errand::Lease(request)))?;
         let answer: Answer = serde_json::from_str(&call(&self.env, TREASURY, &errand).await?)?;
         self.guarded(|| {
@@ -231,15 +296,19 @@ impl Object {
     async fn ring(self: &Rc<Self>) {
         self.count(|operations| operations.requests = operations.requests.saturating_add(1));
         let rung = self.settings().and_then(|settings| {
-            let (step, batch) = self.guarded(|| {
+            let (step, unsure) = self.guarded(|| {
                 let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+                let restored = !matches!(*role, Role::Shard(_));
                 let shard = self.awake(&mut role)?;
                 let step = shard.tick(&settings.limits, now()).map_err(|_| "a row cannot be written")?;
                 self.write_all(&step.rows)?;
                 self.sweep(shard)?;
-                Ok((step, shard.batch(now())))
+                Ok((step, restored.then(|| shard.unsure_batch()).flatten()))
             })?;
-            self.follow_up(&settings, step, batch);
+            if let Some(batch) = unsure {
+                self.look_for(batch);
+            }
+            self.follow_up(&settings, step);
             Ok(())
         });
         if let Err(error) = rung {
@@ -273,9 +342,7 @@ impl Object {
         if let Err(error) = &written {
             worker::console_error!("ledger: LOGS_KV refused log records, they are kept: {error}");
         }
-        if let Role::Shard(shard) = &mut *self.role.borrow_mut() {
-            shard.batch_ended(written.is_ok().then_some(last), now());
-        }
+        self.batch_ended(written.is_ok().then_some(last));
     }
 
     /// Runs a step; after a failure storage is asked again, as memory may be ahead of it.
@@ -330,7 +397,8 @@ impl Object {
 
     fn create_table(&self) -> worker::Result<()> {
         // Without a rowid a row is one row written; with one, the key's index would be a second.
-        let table = "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+        let table =
+            "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
         self.exec(table, Vec::new()).map(drop)
     }
 

@@ -45,15 +45,21 @@ pub enum Fault {
     WrongType,
     /// No `choices`.
     NoChoices,
+    /// A choice without a word in it.
+    EmptyContent,
     /// A 500 that tells the caller's own key.
     ServerError,
     /// A 429.
     TooMany,
+    /// A 500 the first time, then a good answer.
+    ErrorOnce,
+    /// A 429 the first time, then a good answer.
+    TooManyOnce,
 }
 
 impl Fault {
     /// Every fault and its marker, all equally long, so that their prompts cost the same.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 17] = [
         (Self::None, "fault-none______"),
         (Self::NoUsage, "fault-no-usage__"),
         (Self::Hang, "fault-hang______"),
@@ -66,8 +72,11 @@ impl Fault {
         (Self::Huge, "fault-huge______"),
         (Self::WrongType, "fault-html______"),
         (Self::NoChoices, "fault-no-choices"),
+        (Self::EmptyContent, "fault-empty_____"),
         (Self::ServerError, "fault-error-500_"),
         (Self::TooMany, "fault-error-429_"),
+        (Self::ErrorOnce, "fault-once-500__"),
+        (Self::TooManyOnce, "fault-once-429__"),
     ];
 
     /// The text that asks for this fault.
@@ -169,7 +178,16 @@ fn serve(shared: &Shared, mut stream: TcpStream) {
     let fault = Fault::asked_for_by(&text);
     let usage = (asked.prompt_tokens, asked.completion_tokens);
     let authorization = asked.authorization.clone().unwrap_or_default();
-    shared.asked.lock().expect("no thread panicked").push(asked);
+    let mut before = shared.asked.lock().expect("no thread panicked");
+    // Each request has a delimiter of its own around the text, which its repetitions share.
+    let is_first = !before.iter().any(|other| other.body == asked.body);
+    before.push(asked);
+    drop(before);
+    let fault = match fault {
+        Fault::ErrorOnce if is_first => Fault::ServerError,
+        Fault::TooManyOnce if is_first => Fault::TooMany,
+        fault => fault,
+    };
     let held = shared.held.lock().expect("no thread panicked");
     drop(shared.let_go.wait_timeout_while(held, LONGEST, |held| *held));
     let _ = answer(&mut stream, fault, usage, &authorization);
@@ -237,13 +255,19 @@ fn answer(
         )
     };
     match fault {
-        Fault::None => whole(stream, "200 OK", json, "", &good.to_string()),
+        Fault::None | Fault::ErrorOnce | Fault::TooManyOnce => {
+            whole(stream, "200 OK", json, "", &good.to_string())
+        }
         Fault::NoUsage => {
             good.as_object_mut().expect("an object").remove("usage");
             whole(stream, "200 OK", json, "", &good.to_string())
         }
         Fault::NoChoices => {
             good.as_object_mut().expect("an object").remove("choices");
+            whole(stream, "200 OK", json, "", &good.to_string())
+        }
+        Fault::EmptyContent => {
+            good["choices"][0]["message"]["content"] = json!(" ");
             whole(stream, "200 OK", json, "", &good.to_string())
         }
         Fault::Garbage => whole(stream, "200 OK", json, "", "}{ not json"),

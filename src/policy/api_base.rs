@@ -1,4 +1,4 @@
-//! Where the model is asked: `API_BASE`, checked so that a key can only go where it is meant to go.
+//! An upstream's address, checked so that a key can only go where it is meant to go.
 
 /// An OpenAI-compatible endpoint, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
