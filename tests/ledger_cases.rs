@@ -215,6 +215,22 @@ fn a_crash_gives_nothing_back() {
 }
 
 #[test]
+fn a_crash_takes_nothing_of_a_cap_that_nobody_spends_from() {
+    let mut objects = Objects::new(unhurried(limits()));
+    for number in 0..40 {
+        let (id, now) = (number.to_string(), at(number * 10));
+        assert!(is_reserved(&admit(&mut objects, &id, "m", 10, now)));
+        settle(&mut objects, &id, "m", Charge::Actual(nano(1)), now);
+    }
+    assert!(stored_gone(&objects) > 40, "nothing is written down ahead");
+    objects.crash();
+    for (subject, worst) in [("a", 400), ("b", 100)] {
+        let admitted = objects.send(subject, Command::Admit(admission(subject, subject, "pool", worst)), at(500));
+        assert!(is_reserved(&admitted), "{admitted:?}");
+    }
+}
+
+#[test]
 fn what_is_open_when_the_object_is_restarted_is_settled_as_if_it_had_not_been() {
     let mut objects = objects();
     admit(&mut objects, "r", "m", 100, at(0));

@@ -18,8 +18,8 @@ const MACHINES: usize = 200;
 /// Requests that the cap pays for, at what each costs in the end.
 const PAID_FOR: u64 = 5_000;
 
-/// What the model counts for each request. Its prompt may be some 4,500 tokens and its answer 150, so
-/// that four times as much is set aside: 0.1 % of the cap.
+/// What the model counts for each request. Its prompt may be some 4,500 tokens and its answer 150, and
+/// it may be asked twice, so that about eight times as much is set aside: 0.2 % of the cap.
 const PROMPT: u64 = 1_000;
 const COMPLETION: u64 = 50;
 

@@ -18,7 +18,7 @@ use crate::support::gateway::{Settings, nano_usd, request_body, usd};
 use crate::support::load;
 use crate::support::overview::Overview;
 use crate::support::signing::ToSign;
-use crate::support::{prices, random_word, wait_for};
+use crate::support::{random_word, wait_for};
 
 const MACHINES: usize = 40;
 
@@ -147,26 +147,29 @@ const PAID_FOR: u64 = 4;
 fn another_number_of_shards_waits_for_the_next_day() {
     let model = Biller::start(Count::Most, &[Deed::NoUsage]);
     let context = "ERROR: nobody knows this";
-    let one = call_in_full(context);
-    // Half a request is left over in each cap beyond what a second call would need, and the service's pays for half
-    // of the machines.
-    let (cap, all) = (one * (PAID_FOR + 1) + one / 2, one * (PAID_FOR * MACHINES as u64 / 2 + 1) + one / 2);
+    let Untold { charged: one, reserved } = Untold::measure(context);
+    // Room for the last request, whose reservation is larger than its charge. The service's cap pays
+    // for half of what the machines' do.
+    let (cap, all) = (one * (PAID_FOR - 1) + reserved, one * PAID_FOR * MACHINES as u64 / 2 + one / 2);
     let settings =
         four_shards().var("MACHINE_DAILY_USD", &usd(cap)).var("DAILY_USD", &usd(all)).model_on(model.port());
     let (fleet, worker) = start(&settings);
+    // Each in turn, when all is settled that came before.
     let ask = |worker: Member, machines: std::ops::Range<usize>, each: u64| {
-        let requests = machines.len() * usize::try_from(each).expect("a small number");
-        load::send(worker.port(), requests, 8, |line, number| {
-            let machine = machine(machines.start + number % machines.len());
-            let authorization = bearer(&settings.key().token(&machine));
-            let reply = line.post("/v1/analyze", &authorization, &request_body(context)).expect("an answer");
-            if reply.status != 200 {
-                reply.assert_problem(429, "spend-cap-reached");
-            }
-            u64::from(reply.status == 200)
-        })
-        .into_iter()
-        .sum::<u64>()
+        let round = |_| {
+            let answered = load::send(worker.port(), machines.len(), 8, |line, number| {
+                let authorization = bearer(&settings.key().token(&machine(machines.start + number)));
+                let reply =
+                    line.post("/v1/analyze", &authorization, &request_body(context)).expect("an answer");
+                if reply.status != 200 {
+                    reply.assert_problem(429, "spend-cap-reached");
+                }
+                u64::from(reply.status == 200)
+            });
+            Overview::at_rest(&worker, &settings, Duration::from_secs(60));
+            answered.into_iter().sum::<u64>()
+        };
+        (0..each).map(round).sum::<u64>()
     };
     let spent = |worker: Member, number| {
         nano_usd(&worker.look(&bearer(&settings.key().token(&machine(number)))).json()["spend"]["today_usd"])
@@ -179,7 +182,6 @@ fn another_number_of_shards_waits_for_the_next_day() {
     assert!(part >= 10 * (PAID_FOR - 1) - 4, "{part}");
     let spent_before: Vec<u64> = (0..20).map(|number| spent(worker, number)).collect();
     assert!((0..10).all(|number| spent_before[number] == PAID_FOR * one), "{spent_before:?}");
-    Overview::at_rest(&worker, &settings, Duration::from_secs(60));
     fleet.set(&[("worker", settings.clone().var("SHARDS", "2"))]);
     fleet.crash();
     fleet.run();
@@ -202,18 +204,33 @@ fn another_number_of_shards_waits_for_the_next_day() {
     assert!((10..20).all(|number| spent(worker, number) <= cap));
 }
 
-/// What one call for this context is charged when the model tells no usage. A request sets twice as
-/// much aside, since a second call may be needed.
-pub fn call_in_full(context: &str) -> u64 {
-    let model = Biller::start(Count::Most, &[Deed::NoUsage]);
-    let settings = Settings::new().unhurried().model_on(model.port());
-    let (_fleet, worker) = start(&settings);
-    let token = bearer(&settings.key().token("measure"));
-    assert_eq!(worker.post("/v1/analyze", &token, &request_body(context)).status, 200);
-    let used = wait_for(Duration::from_secs(20), || {
-        Some(Overview::of(&worker, &settings).used()).filter(|used| *used > 0)
-    })
-    .expect("an answer without usage is charged");
-    assert!(used >= model.billed() && used >= prices::bill(1, 1), "{used}");
-    used
+/// What the ledger makes of a request whose usage nobody tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Untold {
+    /// What it is charged in the end: one call of the model, in full.
+    pub charged: u64,
+    /// What is set aside for it at first: the calls that may become necessary.
+    pub reserved: u64,
+}
+
+impl Untold {
+    /// Measured on a Worker of its own.
+    pub fn measure(context: &str) -> Self {
+        let model = Biller::start(Count::Most, &[Deed::NoUsage, Deed::Hang]);
+        let settings = Settings::new().unhurried().model_on(model.port());
+        let (_fleet, worker) = start(&settings);
+        let token = bearer(&settings.key().token("measure"));
+        let ask = || worker.post("/v1/analyze", &token, &request_body(context));
+        assert_eq!(ask().status, 200);
+        let charged = Overview::at_rest(&worker, &settings, Duration::from_secs(20)).used();
+        assert!(charged >= model.billed() && charged > 0, "{charged}");
+        std::thread::scope(|scope| {
+            scope.spawn(ask);
+            let held = wait_for(Duration::from_secs(20), || (model.asked() == 2).then_some(()));
+            assert!(held.is_some(), "the model is not asked");
+            let reserved = Overview::of(&worker, &settings).used() - charged;
+            assert!(reserved >= charged, "{reserved}");
+            Self { charged, reserved }
+        })
+    }
 }

@@ -196,7 +196,10 @@ impl Shard {
         }
         let margin = largest.saturating_mul(AHEAD);
         let funds = self.funds.iter_mut().map(|(pool, fund)| {
-            let gone = fund.account.used().saturating_add(margin.min(fund.unused()));
+            // A plan that nobody asks for would lose its lease to a crash in the traffic of another.
+            let is_used = fund.account.used() > NanoUsd::ZERO;
+            let margin = if is_used { margin.min(fund.unused()) } else { NanoUsd::ZERO };
+            let gone = fund.account.used().saturating_add(margin);
             fund.stored = (fund.account.day(), gone);
             let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
             (pool.as_str(), stored)
