@@ -225,7 +225,8 @@ fn a_crash_takes_nothing_of_a_cap_that_nobody_spends_from() {
     assert!(stored_gone(&objects) > 40, "nothing is written down ahead");
     objects.crash();
     for (subject, worst) in [("a", 400), ("b", 100)] {
-        let admitted = objects.send(subject, Command::Admit(admission(subject, subject, "pool", worst)), at(500));
+        let admitted =
+            objects.send(subject, Command::Admit(admission(subject, subject, "pool", worst)), at(500));
         assert!(is_reserved(&admitted), "{admitted:?}");
     }
 }

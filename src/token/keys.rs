@@ -9,10 +9,10 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 
-use super::{crypto, mac};
 use super::machine_id::is_name;
 use super::subkey::INFO_PREFIX;
 pub use super::subkey::{Purpose, Subkey};
+use super::{crypto, mac};
 
 /// Fewest bytes of a key: as long as the output of the hash (RFC 7518 section 3.2).
 pub const MIN_KEY_BYTES: usize = 32;

@@ -77,7 +77,7 @@ GUARDS = (
 def copy(folder: Path) -> None:
     for name in ("Cargo.toml", "Cargo.lock", "clippy.toml", "openapi.json"):
         shutil.copy(ROOT / name, folder)
-    for name in ("src", "policies", "buildscript", "tests"):
+    for name in ("src", "policies", "buildscript", "tests", "benches"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(".venv", "__pycache__"))
 
 

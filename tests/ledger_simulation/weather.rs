@@ -28,7 +28,7 @@ impl Weather {
     /// Of each seed: every fourth is calm, so that what is exact can be held to be exact.
     pub fn of(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0xabcd);
-        let calm = seed % 4 == 0;
+        let calm = seed.is_multiple_of(4);
         let pauses = [3, 40, 400, 5_000, 60_000];
         let crowded = random.chance(3);
         let pause_ms = if crowded { 40 } else { pauses[usize::try_from(random.below(5)).unwrap()] };

@@ -257,13 +257,13 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrive => self.arrive(),
-            Event::ToShard { message, origin } => self.to_shard(message, origin, 0),
+            Event::ToShard { message, origin } => self.reach_shard(message, origin, 0),
             Event::FromShard { outcome, settled, origin, shard } => {
-                self.from_shard(outcome, settled, origin, shard);
+                self.hear_shard(outcome, settled, origin, shard);
             }
-            Event::ToTreasury { request, life, waiting } => self.to_treasury(request, life, waiting),
+            Event::ToTreasury { request, life, waiting } => self.reach_treasury(request, life, waiting),
             Event::FromTreasury { shard, life, answer, waiting } => {
-                self.from_treasury(shard, life, answer, waiting);
+                self.hear_treasury(shard, life, answer, waiting);
             }
             Event::Upstream { request } => self.settle(request),
             Event::KeepPromise { isolate, shard } => {
@@ -386,7 +386,7 @@ impl World {
     }
 
     /// A message arrives at a shard, which may crash before or after it has written.
-    fn to_shard(&mut self, message: Message, origin: Origin, asked: u32) {
+    fn reach_shard(&mut self, message: Message, origin: Origin, asked: u32) {
         let index = message.to as usize;
         let now = self.clock();
         let settled = message.settled.clone();
@@ -498,7 +498,7 @@ impl World {
         self.send(event, Some(failed));
     }
 
-    fn to_treasury(&mut self, request: LeaseRequest, life: u64, waiting: Option<Waiting>) {
+    fn reach_treasury(&mut self, request: LeaseRequest, life: u64, waiting: Option<Waiting>) {
         let now = self.clock();
         let shard = request.shard;
         let crashes = self.random.chance(self.weather.crash);
@@ -513,7 +513,7 @@ impl World {
         self.send(event, Some(failed));
     }
 
-    fn from_treasury(&mut self, shard: u32, life: u64, answer: Option<Answer>, waiting: Option<Waiting>) {
+    fn hear_treasury(&mut self, shard: u32, life: u64, answer: Option<Answer>, waiting: Option<Waiting>) {
         let index = shard as usize;
         if self.lives[index] != life {
             // The object that asked is gone, and with it the request that waited.
@@ -528,7 +528,9 @@ impl World {
             self.shards[index].answered(&self.limits, answer, now);
         }
         match waiting {
-            Some(Waiting { message, origin, asked }) if is_answered => self.to_shard(message, origin, asked),
+            Some(Waiting { message, origin, asked }) if is_answered => {
+                self.reach_shard(message, origin, asked)
+            }
             Some(Waiting { origin, .. }) => {
                 let outcome = Some(Outcome::Unavailable);
                 self.at(1, Event::FromShard { outcome, settled: Vec::new(), origin, shard });
@@ -538,7 +540,7 @@ impl World {
     }
 
     /// An isolate hears what became of its call, perhaps twice.
-    fn from_shard(&mut self, outcome: Option<Outcome>, settled: Vec<Settlement>, origin: Origin, shard: u32) {
+    fn hear_shard(&mut self, outcome: Option<Outcome>, settled: Vec<Settlement>, origin: Origin, shard: u32) {
         let Some(outcome) = outcome else {
             // It does not know whether the settlements arrived: they are sent again.
             return self.isolates[origin.isolate].outbox.put_back(shard, settled);

@@ -38,8 +38,7 @@ impl Client {
         name: &str,
         message: &Call,
     ) -> Result<T, LedgerUnavailable> {
-        let answer =
-            async { worker::Result::Ok(call(&self.env, name, &serde_json::to_string(message)?).await?) };
+        let answer = async { call(&self.env, name, &serde_json::to_string(message)?).await };
         let read = |answer: String| serde_json::from_str(&answer).map_err(worker::Error::from);
         answer.await.and_then(read).map_err(|error| {
             worker::console_error!("ledger: {error}");

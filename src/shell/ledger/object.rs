@@ -460,7 +460,7 @@ impl Object {
         let swept = self.exec(
             "DELETE FROM state WHERE key IN (SELECT key FROM state WHERE key >= 'machine/' AND key < 'machine0' \
              AND json_extract(value, '$.day') < ? LIMIT ?)",
-            vec![i64::from(day).try_into()?, i64::from(SWEPT_AT_ONCE).try_into()?],
+            vec![i64::from(day).into(), i64::from(SWEPT_AT_ONCE).into()],
         )?;
         if swept.rows_written() < usize::try_from(SWEPT_AT_ONCE).unwrap_or(0) {
             shard.has_swept(today);
