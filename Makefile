@@ -68,6 +68,7 @@ lint: ## Formatting and clippy, for this machine and for wasm32
 	cargo fmt --check
 	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	@cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --target wasm32-unknown-unknown -- -D warnings
 
