@@ -59,7 +59,7 @@ GUARDS = (
     Guard("the clock does not go back", "shard/mod.rs", "self.clock = self.clock.max(now);", "self.clock = now;"),
     Guard("a machine's row says what is gone", "shard/snapshot.rs", "let gone = machine.account.used().saturating_add(margin);", "let gone = machine.account.posted().saturating_add(margin);"),
     Guard("a fund's row says what is gone", "shard/snapshot.rs", "let gone = fund.account.used().saturating_add(", "let gone = fund.account.posted().saturating_add("),
-    Guard("not ahead of the lease", "shard/snapshot.rs", "margin.min(fund.unused())", "margin"),
+    Guard("not ahead of the lease", "shard/snapshot.rs", "margin.min(part).max(least).min(fund.unused())", "margin"),
     Guard("what comes back covers nothing else", "shard/settle.rs", "let given_back = if *stored {", "let given_back = if *stored && false {"),
     Guard("an epoch begins once", "shard/snapshot.rs", "epoch: stored.epoch.saturating_add(1),", "epoch: stored.epoch,"),
     Guard("leases within the cap", "treasury.rs", "mine.saturating_add(more.min(left))", "mine.saturating_add(more.max(NanoUsd::from_nanos(50)))"),

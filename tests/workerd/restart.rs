@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::front_door::NO_CV2;
+use crate::shards::Untold;
 use crate::support::credentials::bearer;
 use crate::support::faulty::{Fault, Faulty};
 use crate::support::gateway::{Gateway, Settings, request_body, usd};
@@ -29,17 +30,16 @@ fn the_spend_outlives_a_crash_even_of_a_request_in_flight() {
     let gateway = Gateway::start(unlimited.clone());
     let context = format!("ERROR: nobody knows this {}", Fault::NoUsage.marker());
     gateway.analyze("/v1/analyze", "crash-spend", &context);
-    let one = wait_for(Duration::from_secs(20), || {
-        Some(gateway.me("crash-spend").spent()).filter(|spent| *spent > 0)
-    })
-    .expect("a request without usage is charged");
+    let Untold { charged, reserved } = Untold::measure(&context);
+    wait_for(Duration::from_secs(20), || (gateway.me("crash-spend").spent() == charged).then_some(()))
+        .expect("a request without usage is charged for one call");
     gateway.crash();
     gateway.run();
-    assert!(gateway.me("crash-spend").spent() >= one, "what was spent before the crash is forgotten");
+    assert!(gateway.me("crash-spend").spent() >= charged, "what was spent before the crash is forgotten");
     drop(gateway);
 
     // A day's money pays for one and a half: the first is in flight when everything dies.
-    let gateway = Gateway::start(unlimited.var("MACHINE_DAILY_USD", &usd(one + one / 2)));
+    let gateway = Gateway::start(unlimited.var("MACHINE_DAILY_USD", &usd(reserved + reserved / 2)));
     let machine = format!("in-flight-{}", random_word());
     model.hold();
     std::thread::scope(|scope| {

@@ -18,8 +18,12 @@ use crate::ledger::wire::{Budget, Route};
 use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
 
-/// Requests for which a fund may be written down ahead in dense traffic.
+/// Requests for which a fund may be written down ahead in dense traffic: at most, and at least.
 const AHEAD: u64 = 64;
+const AHEAD_AT_LEAST: u64 = 2;
+/// Between the two, the part (one in so many) of what is left of its lease. So crash after crash takes
+/// less and less.
+const PART: u64 = 8;
 /// A machine that was admitted this long ago is not written down ahead.
 const LATELY: Duration = Duration::from_secs(60);
 /// Open reservations that are written down. Those beyond it are in the amounts all the same.
@@ -194,11 +198,13 @@ impl Shard {
             let listed = machine.nonces.after(cutoff);
             machines.insert(subject.as_str(), StoredMachine::of(machine, gone, listed));
         }
-        let margin = largest.saturating_mul(AHEAD);
+        let (margin, least) = (largest.saturating_mul(AHEAD), largest.saturating_mul(AHEAD_AT_LEAST));
         let funds = self.funds.iter_mut().map(|(pool, fund)| {
             // A plan that nobody asks for would lose its lease to a crash in the traffic of another.
             let is_used = fund.account.used() > NanoUsd::ZERO;
-            let margin = if is_used { margin.min(fund.unused()) } else { NanoUsd::ZERO };
+            let part = NanoUsd::from_nanos(fund.unused().nanos() / PART);
+            let margin = margin.min(part).max(least).min(fund.unused());
+            let margin = if is_used { margin } else { NanoUsd::ZERO };
             let gone = fund.account.used().saturating_add(margin);
             fund.stored = (fund.account.day(), gone);
             let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
