@@ -21,8 +21,6 @@ pub enum Purpose<'a> {
     },
     /// Enrolment challenges.
     Challenge,
-    /// Names of the ledger's objects, so that nobody can aim at one.
-    ObjectNames,
     /// Names of cached answers, so that nobody can look for one.
     AnswerCache,
 }
@@ -32,7 +30,6 @@ impl Purpose<'_> {
         match self {
             Self::RequestSigning { machine } => format!("{INFO_PREFIX}request-signing/{machine}"),
             Self::Challenge => format!("{INFO_PREFIX}challenge"),
-            Self::ObjectNames => format!("{INFO_PREFIX}object-names"),
             Self::AnswerCache => format!("{INFO_PREFIX}answer-cache"),
         }
     }
@@ -84,7 +81,6 @@ mod tests {
             Purpose::RequestSigning { machine: &one },
             Purpose::RequestSigning { machine: &other },
             Purpose::Challenge,
-            Purpose::ObjectNames,
             Purpose::AnswerCache,
         ]
         .into_iter()

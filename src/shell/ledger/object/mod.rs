@@ -5,6 +5,8 @@
 //! step is one transaction, and the output gate holds the reply, and what is asked of the treasury
 //! or of KV, until its rows are durable.
 
+mod storage;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,11 +16,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::Promise;
 use worker::js_sys::futures::future_to_promise;
-use worker::{Delay, Env, SqlCursor, SqlStorage, SqlStorageValue, State, worker_sys::DurableObjectState};
+use worker::{Delay, Env, SqlStorage, State, worker_sys::DurableObjectState};
 
 use super::{TREASURY, call};
 use crate::ledger::logbook::Batch;
-use crate::ledger::rows::{self, Row};
 use crate::ledger::shard::{Shard, Step, Turn};
 use crate::ledger::treasury::Treasury;
 use crate::ledger::wire::state::Operations;
@@ -28,8 +29,6 @@ use crate::policy::settings::Settings;
 use crate::shell::{http, now, settings};
 use crate::units::UnixMillis;
 
-/// Stale rows that one alarm takes away: a delete counts as a write.
-const SWEPT_AT_ONCE: u32 = 500;
 /// How often it is looked whether dense traffic is over.
 const TIDY_AFTER: Duration = Duration::from_secs(3);
 
@@ -115,12 +114,6 @@ enum Reply {
 
 fn text<T: Serialize>(answer: &T) -> worker::Result<String> {
     Ok(serde_json::to_string(answer)?)
-}
-
-#[derive(serde::Deserialize)]
-struct Stored {
-    key: String,
-    value: String,
 }
 
 impl Object {
@@ -364,107 +357,5 @@ impl Object {
             Role::Shard(shard) => Ok(shard),
             _ => Err("no shard".into()),
         }
-    }
-
-    fn restore_shard(&self) -> worker::Result<Shard> {
-        self.create_table()?;
-        let unreadable = |_| worker::Error::from("a stored row cannot be read");
-        let mut shard = Shard::restore(self.row(rows::SHARD)?.as_deref()).map_err(unreadable)?;
-        for key in shard.also_needed() {
-            let value = self.row(&key)?;
-            shard.load(&key, value.as_deref()).map_err(unreadable)?;
-        }
-        for Stored { key, value } in self.revocations()? {
-            shard.load(&key, Some(&value)).map_err(unreadable)?;
-        }
-        Ok(shard)
-    }
-
-    fn restore_treasury(&self) -> worker::Result<Treasury> {
-        self.create_table()?;
-        let unreadable = |_| worker::Error::from("a stored row cannot be read");
-        let mut treasury = Treasury::default();
-        for key in [rows::TREASURY, rows::ENROLMENTS] {
-            if let Some(value) = self.row(key)? {
-                treasury.load(key, &value).map_err(unreadable)?;
-            }
-        }
-        for Stored { key, value } in self.revocations()? {
-            treasury.load(&key, &value).map_err(unreadable)?;
-        }
-        Ok(treasury)
-    }
-
-    fn create_table(&self) -> worker::Result<()> {
-        // Without a rowid a row is one row written; with one, the key's index would be a second.
-        let table =
-            "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
-        self.exec(table, Vec::new()).map(drop)
-    }
-
-    fn revocations(&self) -> worker::Result<Vec<Stored>> {
-        // The next text after all that begin so: '0' follows '/'.
-        let range = vec![rows::REVOKED.into(), "revoked0".into()];
-        self.read("SELECT key, value FROM state WHERE key >= ? AND key < ?", range)
-    }
-
-    fn row(&self, key: &str) -> worker::Result<Option<String>> {
-        let found = self.read("SELECT key, value FROM state WHERE key = ?", vec![key.into()])?;
-        Ok(found.into_iter().next().map(|stored| stored.value))
-    }
-
-    fn read(&self, query: &str, bindings: Vec<SqlStorageValue>) -> worker::Result<Vec<Stored>> {
-        let cursor = self.sql.exec(query, bindings)?;
-        let stored = cursor.to_array();
-        self.count_rows(&cursor);
-        stored
-    }
-
-    fn exec(&self, query: &str, bindings: Vec<SqlStorageValue>) -> worker::Result<SqlCursor> {
-        let cursor = self.sql.exec(query, bindings)?;
-        self.count_rows(&cursor);
-        Ok(cursor)
-    }
-
-    fn count_rows(&self, cursor: &SqlCursor) {
-        let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-        let (read, written) = (count(cursor.rows_read()), count(cursor.rows_written()));
-        self.count(|operations| {
-            operations.rows_read = operations.rows_read.saturating_add(read);
-            operations.rows_written = operations.rows_written.saturating_add(written);
-        });
-    }
-
-    fn write_all(&self, rows: &[Row]) -> worker::Result<()> {
-        rows.iter().try_for_each(|row| self.write(row))
-    }
-
-    fn write(&self, row: &Row) -> worker::Result<()> {
-        let key = row.key.as_str().into();
-        match &row.value {
-            None => self.exec("DELETE FROM state WHERE key = ?", vec![key]),
-            Some(value) => self.exec(
-                "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                vec![key, value.as_str().into()],
-            ),
-        }
-        .map(drop)
-    }
-
-    /// Takes away rows of machines that say nothing about today, some at a time.
-    fn sweep(&self, shard: &mut Shard) -> worker::Result<()> {
-        let Some(today) = shard.sweep_before() else {
-            return Ok(());
-        };
-        let day = u32::try_from(today.number()).unwrap_or(u32::MAX);
-        let swept = self.exec(
-            "DELETE FROM state WHERE key IN (SELECT key FROM state WHERE key >= 'machine/' AND key < 'machine0' \
-             AND json_extract(value, '$.day') < ? LIMIT ?)",
-            vec![i64::from(day).into(), i64::from(SWEPT_AT_ONCE).into()],
-        )?;
-        if swept.rows_written() < usize::try_from(SWEPT_AT_ONCE).unwrap_or(0) {
-            shard.has_swept(today);
-        }
-        Ok(())
     }
 }
