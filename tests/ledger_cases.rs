@@ -173,7 +173,7 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
     assert_eq!(batch.key, format!("m:{}", at(0).rfc3339()));
     // It rings again until the record is written.
     assert!(shard.alarm.is_some());
-    shard.awake().batch_ended(Some(batch.last), alarm);
+    shard.awake().batch_ended(batch.last, true, alarm);
     let next = shard.alarm.unwrap();
     shard.tick(&limits, next);
     assert_eq!((shard.alarm, shard.batches.len()), (None, 0));
@@ -191,8 +191,9 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
         let Outcome::Admitted { record_at, .. } = outcome else { panic!("{outcome:?}") };
         objects.settle(Settlement { record_at, epoch: 2, ..settlement(&id, "m", Charge::Nothing) }, now);
         let shard = objects.shard(0);
-        let last = shard.batches.pop().map(|batch| batch.last);
-        shard.awake().batch_ended(last, now);
+        if let Some(batch) = shard.batches.pop() {
+            shard.awake().batch_ended(batch.last, true, now);
+        }
     }
     assert!((3..=12).contains(&alarms), "{alarms}");
 }

@@ -27,13 +27,15 @@ pub struct Fund {
     pub account: Account,
     /// What may be, this day.
     lease: NanoUsd,
-    /// The whole cap, by the settings that were in force when the lease was asked for.
+    /// The whole cap, by the settings that the treasury had when it leased.
     cap: NanoUsd,
     last_grant: NanoUsd,
     /// The least amount that was not to be had, and until when that is believed.
     dry: NanoUsd,
     dry_until: UnixMillis,
     asked_at: Option<UnixMillis>,
+    /// The amount for which was asked last.
+    asked: NanoUsd,
     /// What storage holds for gone, and on which day.
     pub stored: (Day, NanoUsd),
 }
@@ -63,7 +65,7 @@ impl Fund {
         self.lease
     }
 
-    /// The whole cap when the lease was asked for.
+    /// The whole cap, as the treasury reckoned with it.
     #[must_use]
     pub const fn cap(&self) -> NanoUsd {
         self.cap
@@ -115,12 +117,11 @@ impl Fund {
         let held = if day > self.account.day() { NanoUsd::ZERO } else { self.lease };
         if want != Want::Nothing {
             self.asked_at = Some(now);
-            self.cap = cap;
         }
         // Of what a request needs, the part that is not leased yet.
         let want = match want {
             Want::Need(amount) => {
-                self.dry = if now < self.dry_until { self.dry.min(amount) } else { amount };
+                self.asked = amount;
                 Want::Need(amount.saturating_sub(self.free(cap)))
             }
             other => other,
@@ -149,7 +150,9 @@ impl Fund {
         // Nothing granted: no more is asked for until it is needed.
         self.last_grant = lease.granted.saturating_sub(self.lease);
         self.lease = self.lease.max(lease.granted);
+        self.cap = lease.cap;
         if lease.dry {
+            self.dry = if now < self.dry_until { self.dry.min(self.asked) } else { self.asked };
             self.dry_until = now.plus(if alone { DRY_ALONE_FOR } else { DRY_FOR });
         }
     }

@@ -18,6 +18,10 @@ const MOST_BYTES: usize = 4 * 1_048_576;
 const FULL_BYTES: usize = 3 * 1_048_576;
 /// Bytes of records in the shard's main row; more are moved to a row of their own.
 const MOST_BYTES_IN_ROW: usize = 48 * 1_024;
+/// Bytes of records in a row of their own.
+const MOST_BYTES_IN_CHUNK: usize = 512 * 1_024;
+/// Keys of records that left which are remembered.
+const MOST_LEFT: usize = 64;
 /// Where requests are many, records wait so long for company.
 const COMPANY: Duration = Duration::from_secs(2);
 /// After a refused write, the next waits this long, and twice as long each time.
@@ -55,6 +59,10 @@ pub struct Stored {
     pub dropped: u64,
     /// The moment from which KV's allowance counts as used up to (see [`Logbook`]).
     pub allowance: UnixMillis,
+    /// The number of the first record that waits. Rows of earlier records may hold some that left.
+    pub first: u64,
+    /// Keys of the latest records that left, so that one that comes again after a crash is known.
+    pub left: VecDeque<String>,
     /// Rows with earlier records.
     pub chunks: Vec<Chunk>,
     /// Records in the main row.
@@ -85,6 +93,9 @@ pub struct Logbook {
     oldest_at: UnixMillis,
     /// Records up to here are durable.
     durable: u64,
+    /// Records before this one have left.
+    first: u64,
+    left: VecDeque<String>,
     chunks: VecDeque<Chunk>,
     /// A bucket of KV writes like [`crate::ledger::bucket`], in milliseconds.
     allowance: UnixMillis,
@@ -104,6 +115,8 @@ impl Logbook {
             chunks: stored.chunks.into(),
             allowance: stored.allowance,
             durable: stored.next,
+            first: stored.first,
+            left: stored.left,
             sent: stored.sent,
             ..Self::default()
         };
@@ -118,7 +131,8 @@ impl Logbook {
     }
 
     /// Takes in a row of earlier records.
-    pub fn take_in(&mut self, entries: Vec<Entry>) {
+    pub fn take_in(&mut self, mut entries: Vec<Entry>) {
+        entries.retain(|entry| entry.number >= self.first);
         self.bytes = entries.iter().fold(self.bytes, |bytes, entry| bytes.saturating_add(entry.line.len()));
         self.entries.extend(entries);
         self.entries.make_contiguous().sort_by_key(|entry| entry.number);
@@ -141,6 +155,12 @@ impl Logbook {
         }
     }
 
+    /// Whether a record with this key waits, or left lately.
+    #[must_use]
+    pub fn knows(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key) || self.left.iter().any(|left| left == key)
+    }
+
     /// Whether no record waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -159,26 +179,43 @@ impl Logbook {
         self.durable < self.next
     }
 
-    /// What the main row is to hold, and a row of its own for what is too much for it.
+    /// What the main row is to hold, and rows of their own for what is too much for it.
     #[must_use]
-    pub fn store(&mut self) -> (Stored, Option<(u64, Vec<Entry>)>) {
+    pub fn store(&mut self) -> (Stored, Vec<(u64, Vec<Entry>)>) {
         let in_chunks = self.chunks.back().map(|chunk| chunk.last);
         let first = self.entries.partition_point(|entry| in_chunks.is_some_and(|last| entry.number <= last));
         let loose: Vec<Entry> = self.entries.iter().skip(first).cloned().collect();
         let bytes = loose.iter().fold(0_usize, |bytes, entry| bytes.saturating_add(entry.line.len()));
         self.durable = self.next;
-        let (entries, own) = match loose.last().map(|entry| entry.number) {
-            Some(last) if bytes > MOST_BYTES_IN_ROW => {
-                let slot = self.free_slot();
-                self.chunks.push_back(Chunk { slot, last });
-                (Vec::new(), Some((slot, loose)))
-            }
-            _ => (loose, None),
-        };
+        let (entries, own) =
+            if bytes > MOST_BYTES_IN_ROW { (Vec::new(), self.chunk(loose)) } else { (loose, Vec::new()) };
         let chunks = self.chunks.iter().copied().collect();
+        let first = self.entries.front().map_or(self.next, |entry| entry.number);
+        let left = self.left.clone();
         let Self { next, dropped, allowance, sent, .. } = *self;
-        let stored = Stored { next, dropped, allowance, chunks, entries, sent };
+        let stored = Stored { next, dropped, allowance, first, left, chunks, entries, sent };
         (stored, own)
+    }
+
+    /// Spreads records over rows that stay below what the platform takes (2 MB,
+    /// developers.cloudflare.com/durable-objects, limits).
+    fn chunk(&mut self, loose: Vec<Entry>) -> Vec<(u64, Vec<Entry>)> {
+        let mut rows: Vec<(u64, Vec<Entry>)> = Vec::new();
+        let mut bytes = MOST_BYTES_IN_CHUNK;
+        for entry in loose {
+            bytes = bytes.saturating_add(entry.line.len());
+            if bytes > MOST_BYTES_IN_CHUNK {
+                bytes = entry.line.len();
+                let slot = self.free_slot();
+                self.chunks.push_back(Chunk { slot, last: entry.number });
+                rows.push((slot, Vec::new()));
+            }
+            if let (Some(chunk), Some((_, row))) = (self.chunks.back_mut(), rows.last_mut()) {
+                chunk.last = entry.number;
+                row.push(entry);
+            }
+        }
+        rows
     }
 
     /// The smallest slot that no chunk has: rows are used again, as taking one away costs a write.
@@ -216,9 +253,13 @@ impl Logbook {
     /// The batch that was under way when the object went to sleep or crashed: whoever restored it
     /// looks whether KV has it. If not, it is sent again under the same key with at least the same
     /// records, so that each is in KV once.
-    #[must_use]
-    pub fn unsure(&self) -> Option<Batch> {
-        self.batch_to(self.sent?)
+    pub fn unsure(&mut self) -> Option<Batch> {
+        let batch = self.batch_to(self.sent?);
+        // All of it was dropped meanwhile: nobody waits for it.
+        if batch.is_none() {
+            self.sent = None;
+        }
+        batch
     }
 
     fn batch_to(&self, last: u64) -> Option<Batch> {
@@ -237,19 +278,30 @@ impl Logbook {
 
     /// The batch up to `last` is in KV.
     pub fn written(&mut self, last: u64, now: UnixMillis) {
+        // Only the batch that is under way: word of an earlier one may come late.
+        if self.sent != Some(last) {
+            return;
+        }
         self.sent = None;
         self.retry_after = Duration::ZERO;
         while self.entries.front().is_some_and(|entry| entry.number <= last)
             && let Some(entry) = self.entries.pop_front()
         {
             self.bytes = self.bytes.saturating_sub(entry.line.len());
+            self.left.push_back(entry.key);
+            if self.left.len() > MOST_LEFT {
+                self.left.pop_front();
+            }
         }
         self.oldest_at = now;
         self.forget_chunks();
     }
 
-    /// KV refused the batch.
-    pub fn refused(&mut self, now: UnixMillis) {
+    /// KV does not have the batch up to `last`.
+    pub fn refused(&mut self, last: u64, now: UnixMillis) {
+        if self.sent != Some(last) {
+            return;
+        }
         self.sent = None;
         self.retry_after = self.retry_after.saturating_mul(2).clamp(RETRY_AFTER, RETRY_AT_MOST);
         self.retry_at = now.plus(self.retry_after);
@@ -289,7 +341,7 @@ mod tests {
         let mut again = Logbook::restored(stored);
         assert_eq!(again.unsure(), Some(batch.clone()));
         assert!(!again.is_due(false, at(9)), "first it is looked for");
-        again.refused(at(9));
+        again.refused(0, at(9));
         assert_eq!(again.take_batch(at(14)), Some(batch.clone()), "KV does not have it");
         book.written(batch.last, at(1));
         assert_eq!(book.counts(), (1, 0));
@@ -326,6 +378,7 @@ mod tests {
         for slot in again.slots() {
             again.take_in(rows[&slot].clone());
         }
+        assert!(again.unsure().is_none());
         let batch = again.take_batch(at(0)).unwrap();
         assert_eq!((batch.key.as_str(), batch.last, batch.value.lines().count()), ("m:0", 29, 30));
         again.written(29, at(1));
@@ -333,7 +386,19 @@ mod tests {
         for number in 30..35 {
             add(&mut again, number, 10_000);
         }
-        assert_eq!(again.store().1.unwrap().0, 0, "the first slot is used again");
+        assert_eq!(again.store().1[0].0, 0, "the first slot is used again");
+        // A chunk of which some records have left is read whole, and gives back the others only.
+        add(&mut again, 35, 10_000);
+        let last = again.take_batch(at(2)).unwrap().last;
+        let rest = 36..42;
+        rest.clone().for_each(|number| add(&mut again, number, 10_000));
+        let (_, own) = again.store();
+        again.written(last, at(2));
+        let mut third = Logbook::restored(again.store().0);
+        own.into_iter().for_each(|(_, entries)| third.take_in(entries));
+        let numbers: Vec<u64> = third.entries.iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers, rest.collect::<Vec<u64>>());
+        assert!(third.knows("m:35") && third.knows("m:40") && !third.knows("m:42"));
     }
 
     #[test]
@@ -346,8 +411,8 @@ mod tests {
         assert_eq!(book.counts(), (419, 81));
         for (second, wait) in [(0, 5), (5, 10), (15, 20)] {
             assert!(book.is_due(true, at(second)), "{second}");
-            book.take_batch(at(second)).unwrap();
-            book.refused(at(second));
+            let last = book.take_batch(at(second)).unwrap().last;
+            book.refused(last, at(second));
             assert!(!book.is_due(true, at(second + wait - 1)));
         }
         let batch = book.take_batch(at(35)).unwrap();

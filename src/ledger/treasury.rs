@@ -49,6 +49,9 @@ struct Books {
     granted: BTreeMap<String, BTreeMap<u32, NanoUsd>>,
     /// By shard: its last request with `holds_only`. What it sent before does not count any more.
     holds_since: BTreeMap<u32, Number>,
+    /// By shard: its latest request heard of. One with `holds_only` that comes after a later one is not
+    /// believed any more: what it says was held may have grown since.
+    latest: BTreeMap<u32, Number>,
     /// Counts the changes of revocations.
     revision: u64,
 }
@@ -146,14 +149,16 @@ impl Treasury {
     fn lease(&mut self, limits: &Limits, request: LeaseRequest, random: u64) -> Answer {
         let LeaseRequest { shard, number, day, holds_only, revision, pools: wanted } = request;
         let holds_since = self.books.holds_since.get(&shard).copied().unwrap_or_default();
-        if number < holds_since {
+        let latest = self.books.latest.get(&shard).copied().unwrap_or_default();
+        if number < holds_since || (holds_only && number <= latest) {
             return Answer::Stale;
         }
+        self.books.latest.insert(shard, latest.max(number));
         // A clock that is a little ahead of ours begins the day; one that is far ahead does not.
         if day.number() == self.books.day.number().saturating_add(1) {
             self.begin_day(limits, day, random);
         }
-        if holds_only && number > holds_since {
+        if holds_only {
             self.books.holds_since.insert(shard, number);
         }
         let is_today = day == self.books.day;
@@ -183,12 +188,15 @@ impl Treasury {
                     (NanoUsd::ZERO, false)
                 }
                 Want::Share(least) => (if share >= *least { share } else { NanoUsd::ZERO }, false),
-                Want::Need(amount) if *amount <= left => (share.max(*amount), false),
-                Want::Need(_) => (NanoUsd::ZERO, true),
+                // Of what it needs, a part may have been granted before.
+                Want::Need(amount) => match amount.saturating_sub(mine.saturating_sub(held)) {
+                    lacking if lacking <= left => (share.max(lacking), false),
+                    _ => (NanoUsd::ZERO, true),
+                },
             };
             let now_granted = mine.saturating_add(more.min(left));
             granted.insert(shard, now_granted);
-            leases.push(PoolLease { pool, granted: now_granted, dry });
+            leases.push(PoolLease { pool, granted: now_granted, cap, dry });
         }
         let Books { day, route, moved, revision: latest, .. } = self.books;
         let revocations = (latest != revision).then(|| self.revocations.list());

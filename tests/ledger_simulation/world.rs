@@ -281,7 +281,7 @@ impl World {
                 if self.lives[index] == life
                     && let Some(shard) = &mut self.shards[index].shard
                 {
-                    shard.batch_ended(ok.then_some(batch.last), now);
+                    shard.batch_ended(batch.last, ok, now);
                 }
             }
         }
@@ -476,7 +476,7 @@ impl World {
             let is_there =
                 seen && self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
             let now = self.clock();
-            self.shards[index].awake().batch_ended(is_there.then_some(batch.last), now);
+            self.shards[index].awake().batch_ended(batch.last, is_there, now);
         }
         if std::mem::take(&mut self.shards[index].is_ahead) {
             self.at(3_000, Event::Tidy { shard, life });
@@ -727,6 +727,17 @@ impl World {
             let granted = books["granted"][pool].as_object().into_iter().flatten();
             let sum: u64 = granted.map(|(_, lease)| lease.as_u64().unwrap()).sum();
             assert!(sum <= cap.nanos(), "{sum} of {pool} is leased, the cap is {cap}");
+            // No shard holds more than the treasury knows of.
+            for (shard, object) in self.shards.iter().enumerate() {
+                let Some(main) = object.stored.get(rows::SHARD) else { continue };
+                let main: serde_json::Value = serde_json::from_str(main).unwrap();
+                let fund = &main["funds"][pool];
+                if fund["day"] == books["day"] {
+                    let held = fund["lease"].as_u64().unwrap_or(0);
+                    let granted = books["granted"][pool][shard.to_string()].as_u64().unwrap_or(0);
+                    assert!(held <= granted, "shard {shard} holds {held} of {pool}, {granted} is granted");
+                }
+            }
         }
     }
 
@@ -747,11 +758,11 @@ impl World {
                 for batch in std::mem::take(&mut self.shards[index].unsure) {
                     let is_there =
                         self.kv.get(&batch.key).is_some_and(|value| value.starts_with(&batch.value));
-                    self.shards[index].awake().batch_ended(is_there.then_some(batch.last), end);
+                    self.shards[index].awake().batch_ended(batch.last, is_there, end);
                 }
                 for batch in std::mem::take(&mut self.shards[index].batches) {
                     self.kv.insert(batch.key.clone(), batch.value.clone());
-                    self.shards[index].awake().batch_ended(Some(batch.last), end);
+                    self.shards[index].awake().batch_ended(batch.last, true, end);
                 }
             }
             // What KV has is taken out of the row with the next write.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::leases::plan_pool;
-use super::{Reservation, Shard, Turn};
+use super::{MOST_MACHINES_AT_ONCE, Reservation, Shard, Turn};
 use crate::ledger::bucket::Level;
 use crate::ledger::fund::{Room, SERVICE};
 use crate::ledger::machine::Machine;
@@ -44,6 +44,9 @@ impl Shard {
         // 3.
         if self.revocations.cover(&admission.subject, &admission.credential) {
             return reply(Outcome::Revoked);
+        }
+        if self.machines.len() >= MOST_MACHINES_AT_ONCE && !self.machines.contains_key(&admission.subject) {
+            return reply(Outcome::Unavailable);
         }
         let today = self.spending_day();
         let horizon = self.horizon;

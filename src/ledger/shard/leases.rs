@@ -77,7 +77,7 @@ impl Shard {
         // one under another cap: what was leased under the old one is asked for anew.
         let mut holds_only = self.sent == 0;
         for (pool, fund) in &mut self.funds {
-            if cap_of(limits, pool).is_some_and(|cap| cap != fund.cap() && fund.lease() > NanoUsd::ZERO) {
+            if cap_of(limits, pool).is_some_and(|cap| cap < fund.cap() && fund.lease() > NanoUsd::ZERO) {
                 fund.give_back();
                 holds_only = true;
             }

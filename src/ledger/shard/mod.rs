@@ -22,7 +22,7 @@ use crate::ledger::pace::Pace;
 use crate::ledger::revocation::Revocations;
 use crate::ledger::rows::{self, Row, Unreadable};
 use crate::ledger::wire::treasury::{LeaseRequest, Number};
-use crate::ledger::wire::{Budget, Command, Message, Outcome, Revocation, Route};
+use crate::ledger::wire::{Budget, Command, Message, Outcome, Revocation, Route, Target};
 use crate::policy::day::Day;
 use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
@@ -31,6 +31,9 @@ use crate::units::{NanoUsd, UnixMillis};
 const MOST_MACHINES: usize = 512;
 /// How many stay when there are too many: moving them one by one would cost a row each.
 const MACHINES_AFTER_SPILL: usize = 384;
+/// Machines that may have requests in flight at once: they cannot leave the main row, which the
+/// platform bounds at 2 MB. More are refused until some are done.
+const MOST_MACHINES_AT_ONCE: usize = 2_048;
 /// In dense traffic, what has changed is written down at least this often.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 /// The alarm rings this long after it was needed first, and twice as long each time that it rang for
@@ -65,6 +68,8 @@ pub struct Shard {
     /// The last change of revocations that the shard has all of, and the last that it heard of.
     revision: u64,
     heard: u64,
+    /// By target: its last change heard of since the shard woke up.
+    told: BTreeMap<Target, u64>,
     open: HashMap<String, Reservation>,
     /// Open reservations in the order in which they expire.
     by_deadline: BTreeSet<(UnixMillis, String)>,
@@ -171,7 +176,8 @@ impl Shard {
         self.index = to;
         let mut rows = Vec::new();
         self.expire(now);
-        let rode = command.is_some();
+        // A settlement is answered for by this message's reply, so it is written with it.
+        let has_news = command.is_none() || !settled.is_empty();
         for settlement in settled {
             self.settle(settlement, now);
         }
@@ -186,9 +192,10 @@ impl Shard {
                 (Turn::Reply(Outcome::Changed), false)
             }
             Some(Command::Restore { target, revision }) => {
-                self.heard = self.heard.max(revision);
-                self.revocations.remove(&target);
-                rows.push(Row { key: rows::revocation_key(&target), value: None });
+                if self.is_latest(&target, revision) {
+                    self.revocations.remove(&target);
+                    rows.push(Row { key: rows::revocation_key(&target), value: None });
+                }
                 (Turn::Reply(Outcome::Changed), false)
             }
             Some(Command::State) => (Turn::Reply(Outcome::State(Box::new(self.state(now)))), false),
@@ -198,7 +205,8 @@ impl Shard {
         let asks = ask.is_some() || matches!(turn, Turn::Ask(..));
         let batch = self.batch(now);
         let spilled = self.spill(now)?;
-        let is_due = write || asks || batch.is_some() || !spilled.is_empty() || self.is_write_due(rode, now);
+        let is_due =
+            write || asks || batch.is_some() || !spilled.is_empty() || self.is_write_due(has_news, now);
         rows.extend(spilled);
         let alarm = if is_due { self.write(now, &mut rows)? } else { None };
         Ok(Step { turn, rows, ask, alarm, batch, is_ahead: is_due && self.is_ahead })
@@ -249,16 +257,17 @@ impl Shard {
     }
 
     /// After the shard was restored: a batch of which KV may have taken notice or not.
-    #[must_use]
-    pub fn unsure_batch(&self) -> Option<Batch> {
+    pub fn unsure_batch(&mut self) -> Option<Batch> {
         self.logbook.unsure()
     }
 
-    /// What became of a batch: the number of its last record, or that KV does not have it.
-    pub fn batch_ended(&mut self, written: Option<u64>, now: UnixMillis) {
-        match written {
-            Some(last) => self.logbook.written(last, self.clock.max(now)),
-            None => self.logbook.refused(self.clock.max(now)),
+    /// What became of the batch up to record `last`: whether KV has it.
+    pub fn batch_ended(&mut self, last: u64, written: bool, now: UnixMillis) {
+        let now = self.clock.max(now);
+        if written {
+            self.logbook.written(last, now);
+        } else {
+            self.logbook.refused(last, now);
         }
         self.is_dirty = true;
     }
@@ -282,20 +291,33 @@ impl Shard {
     }
 
     /// Whether something has to be written although the command itself does not need it.
-    fn is_write_due(&self, rode: bool, now: UnixMillis) -> bool {
+    fn is_write_due(&self, has_news: bool, now: UnixMillis) -> bool {
+        // Whatever is open has an alarm.
+        if !self.open.is_empty() && now >= self.alarm {
+            return true;
+        }
         let dirty = self.is_dirty || self.logbook.is_dirty();
         if self.pace.is_dense(now) {
             return dirty && now.since(self.written_at) >= WRITE_WITHIN;
         }
-        // Settlements that ride are written with the admission; those that come alone are not
-        // followed by anything.
-        dirty && !rode
+        dirty && has_news
     }
 
     fn revoke(&mut self, revocation: Revocation, revision: u64) -> Result<Option<Row>, Unreadable> {
-        self.heard = self.heard.max(revision);
+        if !self.is_latest(&revocation.target, revision) {
+            return Ok(None);
+        }
         let row = rows::revocation_row(&revocation)?;
         Ok(self.revocations.add(revocation).then_some(row))
+    }
+
+    /// Whether this is the latest change of a target that was heard of: changes may overtake each other.
+    fn is_latest(&mut self, target: &Target, revision: u64) -> bool {
+        self.heard = self.heard.max(revision);
+        let told = self.told.entry(target.clone()).or_default();
+        let is_latest = revision >= *told;
+        *told = revision.max(*told);
+        is_latest
     }
 
     /// Sets the alarm, where something waits for it and it is not set.

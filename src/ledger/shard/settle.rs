@@ -24,10 +24,12 @@ impl Shard {
             self.by_deadline.remove(&(reservation.deadline, id));
             self.close(reservation, charged);
         }
-        // What a crash took is charged; its record arrives all the same. In this epoch, though, one
-        // that is not open has its record.
-        if let Some(record) = record.filter(|_| reservation.is_some() || epoch < self.epoch) {
-            self.logbook.add(record_key(&subject, record_at), record, now);
+        // What a crash took is charged; its record arrives all the same, perhaps for the second time. In
+        // this epoch, though, one that is not open has its record.
+        let key = record_key(&subject, record_at);
+        let is_new = reservation.is_some() || (epoch < self.epoch && !self.logbook.knows(&key));
+        if let Some(record) = record.filter(|_| is_new) {
+            self.logbook.add(key, record, now);
         }
     }
 

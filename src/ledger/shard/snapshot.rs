@@ -183,8 +183,8 @@ impl Shard {
         if ahead && self.machines.values().any(|machine| !machine.nonces.is_empty()) {
             self.stored_horizon = self.stored_horizon.max(replay::horizon_ahead(now));
         }
-        let (log, chunk) = self.logbook.store();
-        if let Some((slot, entries)) = chunk {
+        let (log, chunks) = self.logbook.store();
+        for (slot, entries) in chunks {
             rows.push(rows::row(rows::log_key(slot), &entries)?);
         }
         let mut largest = NanoUsd::ZERO;

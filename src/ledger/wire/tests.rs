@@ -167,14 +167,19 @@ fn what_the_treasury_answers_has_one_form() {
         day: Day::from_number(4),
         route: Route { shards: 4, salt: 9 },
         moved: false,
-        pools: vec![PoolLease { pool: "service".to_owned(), granted: NanoUsd::from_nanos(6), dry: true }],
+        pools: vec![PoolLease {
+            pool: "service".to_owned(),
+            granted: NanoUsd::from_nanos(6),
+            cap: NanoUsd::from_nanos(8),
+            dry: true,
+        }],
         revision: 5,
         revocations: None,
     };
     for (answer, text) in [
         (
             Answer::Lease(lease),
-            r#"{"lease":{"number":[2,3],"day":4,"route":{"shards":4,"salt":9},"pools":[{"pool":"service","granted":6,"dry":true}],"revision":5}}"#,
+            r#"{"lease":{"number":[2,3],"day":4,"route":{"shards":4,"salt":9},"pools":[{"pool":"service","granted":6,"cap":8,"dry":true}],"revision":5}}"#,
         ),
         (Answer::Stale, r#""stale""#),
         (

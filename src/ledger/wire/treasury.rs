@@ -137,6 +137,8 @@ pub struct PoolLease {
     pub pool: String,
     /// What the shard may spend of it this day, all in all.
     pub granted: NanoUsd,
+    /// The whole cap, by the treasury's settings.
+    pub cap: NanoUsd,
     /// Whether nothing more is to be had for now.
     pub dry: bool,
 }

@@ -238,15 +238,15 @@ impl Object {
             let found = async { Ok(object.env.kv("LOGS_KV")?.get(&batch.key).text().await?) };
             let found: worker::Result<Option<String>> = found.await;
             let is_there = found.ok().flatten().is_some_and(|value| value.starts_with(&batch.value));
-            object.batch_ended(is_there.then_some(batch.last));
+            object.batch_ended(batch.last, is_there);
         });
     }
 
-    fn batch_ended(&self, written: Option<u64>) {
+    fn batch_ended(&self, last: u64, written: bool) {
         if let Ok(mut role) = self.role.try_borrow_mut()
             && let Role::Shard(shard) = &mut *role
         {
-            shard.batch_ended(written, now());
+            shard.batch_ended(last, written, now());
         }
     }
 
@@ -335,7 +335,7 @@ impl Object {
         if let Err(error) = &written {
             worker::console_error!("ledger: LOGS_KV refused log records, they are kept: {error}");
         }
-        self.batch_ended(written.is_ok().then_some(last));
+        self.batch_ended(last, written.is_ok());
     }
 
     /// Runs a step; after a failure storage is asked again, as memory may be ahead of it.
