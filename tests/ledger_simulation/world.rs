@@ -795,6 +795,13 @@ impl World {
                 *self.book.logged.entry(id).or_default() += 1;
             }
         }
+        // An admission that the network doubles is two to the ledger, if the first has ended meanwhile; and of
+        // records that left, the last 64 are remembered.
+        if self.weather.double == 0 && self.weather.late == 0 {
+            for (id, times) in &self.book.logged {
+                assert_eq!(*times, 1, "records of {id} in the log");
+            }
+        }
         if self.weather.is_calm() {
             for request in self.requests.iter().filter(|request| request.admitted.is_some()) {
                 assert_eq!(self.book.logged.get(&request.id), Some(&1), "the record of {}", request.id);
