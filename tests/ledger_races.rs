@@ -179,7 +179,7 @@ fn a_cap_lowered_at_the_shards_before_the_treasury_holds() {
                 to(shard, 2, Command::Admit(admission(&format!("{shard}-{n}"), &format!("s{shard}"), 10)));
             for asked in 0..=2 {
                 let step = objects.shard(shard).step(&new, message.clone(), asked, at(10), false).unwrap();
-                let mut answer = |objects: &mut Objects, request: LeaseRequest| {
+                let answer = |objects: &mut Objects, request: LeaseRequest| {
                     let answer = objects.treasury.step(&old, Errand::Lease(request), at(10), false).unwrap();
                     objects.shard(shard).answered(&new, answer, at(10));
                 };

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use weather::Weather;
 use world::World;
 
-const DEFAULT_SEEDS: u64 = 3_000;
+const DEFAULT_SEEDS: u64 = 2_500;
 /// Tests run side by side; each plays the seeds of its own remainder.
 const PARTS: u64 = 2;
 
