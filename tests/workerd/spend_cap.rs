@@ -134,10 +134,14 @@ fn all_machines_together_never_spend_more_than_the_services_cap() {
     let replies = all_at_once(&gateway, &model, &machines);
     assert_that_the_cap_held(&replies, &model, cap, resets_at, started);
     // What was set aside for second calls that were not needed comes back, and is all that there is.
-    let newcomers: Vec<Reply> = (0..12)
-        .map(|number| gateway.analyze("/v1/analyze", &format!("newcomer-{number}"), &context(&random_word())))
+    let newcomers: Vec<Reply> = (0..14)
+        .map(|number| {
+            // A settlement may wait a moment for the next admission to ride with.
+            std::thread::sleep(Duration::from_millis(400));
+            gateway.analyze("/v1/analyze", &format!("newcomer-{number}"), &context(&random_word()))
+        })
         .collect();
-    newcomers.last().expect("twelve").assert_problem(429, "spend-cap-reached");
+    newcomers.last().expect("some").assert_problem(429, "spend-cap-reached");
     let billed = bill(&model.asked());
     assert!(billed <= cap, "the model bills {billed} of {cap}");
 }
