@@ -67,7 +67,7 @@ GUARDS = (
     Guard("what takes leases back in its turn only", "treasury.rs", "|| (holds_only && number <= latest)", "|| (holds_only && number < holds_since)"),
     Guard("a cap as the treasury knows it", "fund.rs", "self.cap = lease.cap;", ""),
     Guard("a restore in its turn only", "shard/mod.rs", "if self.is_latest(&target, revision) {", "if self.is_latest(&target, revision) || true {"),
-    Guard("records that left stay away", "logbook.rs", "entries.retain(|entry| entry.number >= self.first);", ""),
+    Guard("records that left stay away", "logbook/mod.rs", "entries.retain(|entry| entry.number >= self.first);", ""),
     Guard("a record that comes again", "shard/settle.rs", "(may_be_lost && !self.logbook.knows(&key))", "may_be_lost"),
     Guard("answered is written", "shard/mod.rs", "dirty && has_news", "dirty && false"),
     Guard("machines at once", "shard/admit.rs", "self.machines.len() >= MOST_MACHINES_AT_ONCE", "false && self.machines.len() >= MOST_MACHINES_AT_ONCE"),
@@ -75,7 +75,7 @@ GUARDS = (
     Guard("given back is taken from the shard", "shard/leases.rs", "self.funds.values_mut().for_each(Fund::give_back);", ""),
     Guard("a lowered cap", "fund.rs", "let was_lowered = cap < self.cap && amount > NanoUsd::ZERO;", "let was_lowered = false;"),
     Guard("shards stay for the day", "treasury.rs", "if day <= self.books.day {", "if day < self.books.day {"),
-    Guard("a record leaves once", "logbook.rs", "if self.sent.is_some() || ", "if "),
+    Guard("a record leaves once", "logbook/mod.rs", "if self.sent.is_some() || ", "if "),
     Guard("revoked", "shard/admit.rs", "if self.revocations.cover(&admission.subject, &admission.credential) {", "if false {"),
     Guard("new shards learn who is revoked", "shard/leases.rs", "rows.extend(self.revocations.add(revocation).then_some(row));", "rows.extend(Some(row)); drop(revocation);"),
 )

@@ -1,6 +1,9 @@
 //! Log records on their way to KV. They are durable with the shard's rows before they are answered
 //! for, and leave in batches: KV allows a thousand writes a day where requests are many more.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -312,112 +315,5 @@ impl Logbook {
         while self.chunks.front().is_some_and(|chunk| chunk.last < first) {
             self.chunks.pop_front();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> UnixMillis {
-        UnixMillis::from_seconds(1_000_000 + seconds)
-    }
-
-    fn add(book: &mut Logbook, number: u64, bytes: usize) {
-        book.add(format!("m:{number}"), format!("{number:0>bytes$}"), at(0));
-    }
-
-    #[test]
-    fn a_record_leaves_once() {
-        let mut book = Logbook::default();
-        add(&mut book, 0, 5);
-        assert!(book.is_due(false, at(0)) && !book.is_due(true, at(0)) && book.is_due(true, at(2)));
-        let batch = book.take_batch(at(0)).unwrap();
-        let stored = book.store().0;
-        add(&mut book, 1, 5);
-        assert_eq!((batch.key.as_str(), batch.value.as_str(), batch.last), ("m:0", "00000", 0));
-        assert!(!book.is_due(false, at(9)), "one write at a time");
-        // A crash before the row knows of the write: the same key, the same record.
-        let mut again = Logbook::restored(stored);
-        assert_eq!(again.unsure(), Some(batch.clone()));
-        assert!(!again.is_due(false, at(9)), "first it is looked for");
-        again.refused(0, at(9));
-        assert_eq!(again.take_batch(at(14)), Some(batch.clone()), "KV does not have it");
-        book.written(batch.last, at(1));
-        assert_eq!(book.counts(), (1, 0));
-    }
-
-    #[test]
-    fn a_days_writes_stay_within_the_allowance() {
-        let mut book = Logbook::default();
-        let mut writes = 0;
-        for second in 0..86_400 {
-            book.add(format!("m:{second}"), "{}".to_owned(), at(second));
-            if book.is_due(false, at(second)) {
-                let batch = book.take_batch(at(second)).unwrap();
-                book.written(batch.last, at(second));
-                writes += 1;
-            }
-        }
-        assert!((900..=1_000).contains(&writes), "{writes}");
-    }
-
-    #[test]
-    fn records_beyond_the_main_row_have_rows_of_their_own_which_are_used_again() {
-        let mut book = Logbook::default();
-        let mut rows = std::collections::BTreeMap::new();
-        let mut stored = Stored::default();
-        for number in 0..30 {
-            add(&mut book, number, 10_000);
-            let (row, own) = book.store();
-            stored = row;
-            rows.extend(own);
-        }
-        assert_eq!(stored.chunks.len(), 6);
-        let mut again = Logbook::restored(stored);
-        for slot in again.slots() {
-            again.take_in(rows[&slot].clone());
-        }
-        assert!(again.unsure().is_none());
-        let batch = again.take_batch(at(0)).unwrap();
-        assert_eq!((batch.key.as_str(), batch.last, batch.value.lines().count()), ("m:0", 29, 30));
-        again.written(29, at(1));
-        assert_eq!((again.slots(), again.counts()), (vec![], (0, 0)));
-        for number in 30..35 {
-            add(&mut again, number, 10_000);
-        }
-        assert_eq!(again.store().1[0].0, 0, "the first slot is used again");
-        // A chunk of which some records have left is read whole, and gives back the others only.
-        add(&mut again, 35, 10_000);
-        let last = again.take_batch(at(2)).unwrap().last;
-        let rest = 36..42;
-        rest.clone().for_each(|number| add(&mut again, number, 10_000));
-        let (_, own) = again.store();
-        again.written(last, at(2));
-        let mut third = Logbook::restored(again.store().0);
-        own.into_iter().for_each(|(_, entries)| third.take_in(entries));
-        let numbers: Vec<u64> = third.entries.iter().map(|entry| entry.number).collect();
-        assert_eq!(numbers, rest.collect::<Vec<u64>>());
-        assert!(third.knows("m:35") && third.knows("m:40") && !third.knows("m:42"));
-    }
-
-    #[test]
-    fn what_kv_refuses_is_kept_within_a_bound_and_the_rest_is_counted() {
-        let mut book = Logbook::default();
-        for number in 0..500 {
-            add(&mut book, number, 10_000);
-        }
-        let _ = book.store();
-        assert_eq!(book.counts(), (419, 81));
-        for (second, wait) in [(0, 5), (5, 10), (15, 20)] {
-            assert!(book.is_due(true, at(second)), "{second}");
-            let last = book.take_batch(at(second)).unwrap().last;
-            book.refused(last, at(second));
-            assert!(!book.is_due(true, at(second + wait - 1)));
-        }
-        let batch = book.take_batch(at(35)).unwrap();
-        assert_eq!(batch.key, "m:81");
-        book.written(batch.last, at(35));
-        assert!(book.is_empty());
     }
 }
