@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = "600"
+LONGEST_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def run(folder: Path, target: Path) -> subprocess.CompletedProcess[str]:
         "LEDGER_SEEDS": SEEDS,
         "RUST_BACKTRACE": "0",
     }
-    command = ["cargo", "test", "--locked", "--quiet", "--no-fail-fast", *tests, "--", "ledger", "no_cap", "_"]
+    # A run that does not end has failed as well.
+    command = ["timeout", str(LONGEST_SECONDS), "cargo", "test", "--locked", "--quiet", "--no-fail-fast", *tests, "--", "ledger", "no_cap", "_"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
