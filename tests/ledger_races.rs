@@ -416,3 +416,43 @@ fn the_main_row_stays_below_two_megabytes_while_the_upstream_hangs() {
     let outcome = objects.exchange(to(0, 1, Command::Admit(admission("known", &known, 1))), at(4_000));
     assert!(is_reserved(&outcome), "{outcome:?}");
 }
+
+/// In dense traffic: what one request gave back may be given back again after a crash, so no other
+/// request may count on it.
+#[test]
+fn what_comes_back_twice_covers_no_other_request() {
+    let mut objects = Objects::new(limits(1_000_000, 1));
+    for n in 0..8 {
+        let id = format!("o{n}");
+        objects.exchange(to(0, 1, Command::Admit(admission(&id, &id, 10))), at(n));
+    }
+    assert!(is_reserved(&objects.exchange(to(0, 1, Command::Admit(admission("a", "m", 100))), at(10))));
+    let settled = settlement("a", "m", 0, 1, Charge::Actual(nano(5)));
+    let ride = |command| Message { to: 0, of: 1, settled: vec![settled.clone()], command };
+    let next = Some(Command::Admit(admission("b", "m", 250)));
+    assert!(is_reserved(&objects.exchange(ride(next), at(20))));
+    objects.crash();
+    objects.exchange(ride(None), at(30));
+    let look = Command::Look {
+        subject: "m".to_owned(),
+        plan: "standard".to_owned(),
+        credential: Credential::default(),
+        level: None,
+    };
+    let Outcome::Standing(standing) = objects.exchange(to(0, 1, look), at(40)) else { panic!() };
+    assert!(standing.spent >= nano(255), "{} of what may be billed is known", standing.spent.nanos());
+}
+
+/// The ledger's clock only goes forward.
+#[test]
+fn the_clock_does_not_go_back() {
+    let mut objects = Objects::new(limits(1_000, 1));
+    let mut at_ledger = |millis, id: &str| match objects
+        .exchange(to(0, 1, Command::Admit(admission(id, "m", 1))), at(millis))
+    {
+        Outcome::Admitted { standing, .. } => standing.now,
+        other => panic!("{other:?}"),
+    };
+    let later = at_ledger(5_000, "a");
+    assert_eq!(at_ledger(1_000, "b"), later);
+}

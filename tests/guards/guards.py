@@ -64,7 +64,7 @@ GUARDS = (
     Guard("what comes back covers nothing else", "shard/settle.rs", "let given_back = if *stored {", "let given_back = if *stored && false {"),
     Guard("an epoch begins once", "shard/snapshot.rs", "epoch: stored.epoch.saturating_add(1),", "epoch: stored.epoch,"),
     Guard("leases within the cap", "treasury.rs", "mine.saturating_add(more.min(left))", "mine.saturating_add(more.max(NanoUsd::from_nanos(50)))"),
-    Guard("old requests for leases", "treasury.rs", "if number < holds_since {", "if false {"),
+    Guard("old requests for leases", "treasury.rs", "if number < holds_since || ", "if "),
     Guard("what takes leases back in its turn only", "treasury.rs", "|| (holds_only && number <= latest)", "|| (holds_only && number < holds_since)"),
     Guard("a cap as the treasury knows it", "fund.rs", "self.cap = lease.cap;", ""),
     Guard("a restore in its turn only", "shard/mod.rs", "if self.is_latest(&target, revision) {", "if self.is_latest(&target, revision) || true {"),
