@@ -118,6 +118,18 @@ pub trait AnswerCache {
         let _ = (key, answer, until);
     }
 
+    /// Notes that the question under `key` is being asked here until then at the latest. `false`
+    /// where it is being asked already, by another request.
+    fn begin(&self, key: &str, now: UnixMillis, until: UnixMillis) -> bool {
+        let _ = (key, now, until);
+        true
+    }
+
+    /// It is not any more.
+    fn end(&self, key: &str, until: UnixMillis) {
+        let _ = (key, until);
+    }
+
     /// Keeps an answer for `lifetime`.
     async fn put(&self, key: &str, answer: String, lifetime: Duration);
 }

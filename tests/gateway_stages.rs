@@ -26,6 +26,7 @@ use pip_aide_gateway::seams::{
 };
 use pip_aide_gateway::stages::accept::{Head, Interface};
 use pip_aide_gateway::stages::breaker::Breakers;
+use pip_aide_gateway::stages::flights::Flights;
 use pip_aide_gateway::token::jwks::Jwks;
 use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
 use pip_aide_gateway::token::machine_id::MachineId;
@@ -43,6 +44,14 @@ fn run<F: Future>(future: F) -> F::Output {
             return output;
         }
     }
+}
+
+/// Lets the other requests have their turn.
+async fn others() {
+    let mut had = false;
+    let turn =
+        |_: &mut Context<'_>| if std::mem::replace(&mut had, true) { Poll::Ready(()) } else { Poll::Pending };
+    std::future::poll_fn(turn).await;
 }
 
 /// A body that takes its time to arrive.
@@ -113,6 +122,8 @@ impl Buckets for NoBuckets {
 
 struct Model {
     answer: Result<String, UpstreamError>,
+    /// How often others have their turn before it answers.
+    turns: usize,
     asked: RefCell<Vec<String>>,
     breakers: RefCell<Breakers>,
 }
@@ -120,10 +131,15 @@ struct Model {
 impl Upstream for &Model {
     async fn ask(&self, _: &Endpoint, body: String, _: Duration) -> Result<Vec<u8>, Failed> {
         self.asked.borrow_mut().push(body);
+        for _ in 0..self.turns {
+            others().await;
+        }
         self.answer.clone().map(String::into_bytes).map_err(Failed::from)
     }
 
-    async fn pause(&self, _: Duration) {}
+    async fn pause(&self, _: Duration) {
+        others().await;
+    }
 
     fn breakers(&self) -> &RefCell<Breakers> {
         &self.breakers
@@ -131,11 +147,23 @@ impl Upstream for &Model {
 }
 
 #[derive(Default)]
-struct Cache(RefCell<HashMap<String, (String, Duration)>>);
+struct Cache(RefCell<HashMap<String, (String, Duration)>>, RefCell<Flights>);
 
 impl AnswerCache for &Cache {
     async fn get(&self, key: &str) -> Option<String> {
         self.0.borrow().get(key).map(|(answer, _)| answer.clone())
+    }
+
+    fn remember(&self, key: &str, answer: &str, _: UnixMillis) {
+        self.0.borrow_mut().insert(key.to_owned(), (answer.to_owned(), Duration::ZERO));
+    }
+
+    fn begin(&self, key: &str, now: UnixMillis, until: UnixMillis) -> bool {
+        self.1.borrow_mut().begin(key, now, until)
+    }
+
+    fn end(&self, key: &str, until: UnixMillis) {
+        self.1.borrow_mut().end(key, until);
     }
 
     async fn put(&self, key: &str, answer: String, lifetime: Duration) {
@@ -195,6 +223,7 @@ impl World {
     fn new(answer: Result<&str, UpstreamError>) -> Self {
         let model = Model {
             answer: answer.map(str::to_owned),
+            turns: 0,
             asked: RefCell::default(),
             breakers: RefCell::default(),
         };
@@ -309,6 +338,67 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
     // Another question, another answer.
     world.send(&question.replace("only", "just"), Duration::ZERO);
     assert_eq!(world.model.asked.borrow().len(), 2);
+}
+
+/// Two requests at once with the same question; each look at the clock takes so many milliseconds.
+fn at_once(world: &World, machines: [&str; 2], millis: u64) -> [serde_json::Value; 2] {
+    let services = Services {
+        ledger: InMemory::new(&world.settings, &world.clock),
+        buckets: NoBuckets,
+        upstream: &world.model,
+        cache: &world.cache,
+        keys: NoKeys,
+    };
+    let clock = || {
+        world.clock.set(world.clock.get().plus(Duration::from_millis(millis)));
+        world.clock.get()
+    };
+    let replies = [const { RefCell::new(None) }; 2];
+    let mut requests: Vec<_> = (0..2)
+        .map(|place| {
+            let text = r#"{"error_context": "Command: pip install requests\nERROR: nobody knows"}"#;
+            let request = Request {
+                id: place.to_string(),
+                random: "delimiter".to_owned(),
+                head: head(&world.settings, machines[place], world.clock.get()),
+                body: SlowBody { text: text.to_owned(), clock: &world.clock, takes: Duration::ZERO },
+            };
+            let reply = &replies[place];
+            let reply = move |got: Reply| drop(reply.replace(Some(got)));
+            Box::pin(analyze(Interface::V1, request, &world.settings, &services, clock, reply))
+        })
+        .collect();
+    let mut context = Context::from_waker(Waker::noop());
+    while !requests.is_empty() {
+        requests.retain_mut(|request| request.as_mut().poll(&mut context).is_pending());
+    }
+    drop(requests);
+    replies.map(|reply| serde_json::from_str(&reply.into_inner().expect("a reply").body).expect("JSON"))
+}
+
+#[test]
+fn who_asks_while_the_question_is_under_way_waits_for_that_answer() {
+    let mut world = World::new(Ok(ANSWER));
+    world.model.turns = 20;
+    let [first, second] = at_once(&world, ["laptop", "other"], 1);
+    assert_eq!(world.model.asked.borrow().len(), 1, "the model is asked once");
+    assert_eq!((&first["source"], &second["source"]), (&"model".into(), &"cache".into()));
+    assert_eq!((&first["commands"], &second["cost_usd"]), (&second["commands"], &"0".into()));
+}
+
+#[test]
+fn who_waited_in_vain_asks_in_the_time_that_is_left() {
+    let mut world = World::new(Err(UpstreamError::TooLarge));
+    world.model.turns = 20;
+    let [first, second] = at_once(&world, ["laptop", "other"], 1);
+    assert_eq!(world.model.asked.borrow().len(), 2, "{first} {second}");
+    assert_eq!(second["status"], 502, "{second}");
+    // No time is left: nobody is asked, and nothing is paid.
+    let mut world = World::new(Err(UpstreamError::TooLarge));
+    world.model.turns = 1_000;
+    let [first, second] = at_once(&world, ["laptop", "other"], 30);
+    assert_eq!(world.model.asked.borrow().len(), 1, "{first} {second}");
+    assert_eq!(second["status"], 504, "{second}");
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
     assert_eq!(batch.key, format!("m:{}", at(0).rfc3339()));
     // It rings again until the record is written.
     assert!(shard.alarm.is_some());
-    shard.awake().batch_ended(batch.last, true, alarm);
+    shard.batch_ended(batch.last, true, alarm);
     let next = shard.alarm.unwrap();
     shard.tick(&limits, next);
     assert_eq!((shard.alarm, shard.batches.len()), (None, 0));
@@ -192,10 +192,29 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
         objects.settle(Settlement { record_at, epoch: 2, ..settlement(&id, "m", Charge::Nothing) }, now);
         let shard = objects.shard(0);
         if let Some(batch) = shard.batches.pop() {
-            shard.awake().batch_ended(batch.last, true, now);
+            shard.batch_ended(batch.last, true, now);
         }
     }
     assert!((3..=12).contains(&alarms), "{alarms}");
+}
+
+#[test]
+fn records_that_came_while_a_batch_was_under_way_follow_it() {
+    let mut objects = objects();
+    for id in ["a", "b", "c"] {
+        admit(&mut objects, id, "m", 100, at(0));
+    }
+    for (number, id) in ["a", "b", "c"].into_iter().enumerate() {
+        let record_at = at(number as u64);
+        objects.settle(Settlement { record_at, ..settlement(id, "m", Charge::Nothing) }, at(10));
+    }
+    let shard = objects.shard(0);
+    let first = shard.batches.pop().expect("the first leaves at once");
+    assert!(shard.batches.is_empty() && first.value.lines().count() == 1, "{first:?}");
+    shard.batch_ended(first.last, true, at(20)).expect("a step");
+    let rest = shard.batches.pop().expect("the others leave when it is there");
+    assert_eq!(rest.value.lines().count(), 2, "{rest:?}");
+    assert!(shard.batch_ended(rest.last, true, at(30)).is_none() && shard.batches.is_empty());
 }
 
 #[test]

@@ -81,12 +81,12 @@ fn housekeeping(objects: &mut Objects, kv_writes: &mut u64, records: &mut u64, n
     }
     for batch in std::mem::take(&mut shard.unsure) {
         // KV has it.
-        shard.awake().batch_ended(batch.last, true, now);
+        shard.batch_ended(batch.last, true, now);
     }
     for batch in std::mem::take(&mut shard.batches) {
         *kv_writes += 1;
         *records += batch.value.lines().count() as u64;
-        shard.awake().batch_ended(batch.last, true, now);
+        shard.batch_ended(batch.last, true, now);
     }
 }
 

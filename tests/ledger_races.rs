@@ -269,7 +269,7 @@ fn a_request_admitted_without_budget_is_waited_for() {
     for n in 0..6 {
         let shard = objects.shard(0);
         for batch in std::mem::take(&mut shard.batches) {
-            shard.awake().batch_ended(batch.last, true, at(20));
+            shard.batch_ended(batch.last, true, at(20));
         }
         shard.tick(&limits, at(100_000 + n * 40_000_000));
     }
@@ -283,7 +283,7 @@ fn a_request_admitted_without_budget_is_waited_for() {
     for n in 0..6 {
         let shard = objects.shard(0);
         for batch in std::mem::take(&mut shard.batches) {
-            shard.awake().batch_ended(batch.last, true, now);
+            shard.batch_ended(batch.last, true, now);
         }
         shard.tick(&limits, at(300_000_000 + (n + 1) * 200_000));
     }
@@ -349,7 +349,7 @@ fn no_row_is_larger_than_the_platform_takes() {
         objects.exchange(Message { to: 0, of: 1, settled: vec![s], command: None }, now);
         let shard = objects.shard(0);
         for batch in std::mem::take(&mut shard.batches) {
-            shard.awake().batch_ended(batch.last, true, now);
+            shard.batch_ended(batch.last, true, now);
         }
         largest = largest.max(objects.shard(0).stored.values().map(String::len).max().unwrap());
     }

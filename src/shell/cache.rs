@@ -7,6 +7,7 @@ use worker::{Cache, Headers, Response};
 
 use crate::seams::AnswerCache;
 use crate::shell::now;
+use crate::stages::flights::Flights;
 use crate::stages::recent::Recent;
 use crate::units::UnixMillis;
 
@@ -20,6 +21,7 @@ fn address(key: &str) -> String {
 
 thread_local! {
     static RECENT: RefCell<Recent> = RefCell::default();
+    static FLIGHTS: RefCell<Flights> = RefCell::default();
 }
 
 impl AnswerCache for Answers {
@@ -33,6 +35,14 @@ impl AnswerCache for Answers {
 
     fn remember(&self, key: &str, answer: &str, until: UnixMillis) {
         RECENT.with_borrow_mut(|recent| recent.put(key, answer, until));
+    }
+
+    fn begin(&self, key: &str, now: UnixMillis, until: UnixMillis) -> bool {
+        FLIGHTS.with_borrow_mut(|flights| flights.begin(key, now, until))
+    }
+
+    fn end(&self, key: &str, until: UnixMillis) {
+        FLIGHTS.with_borrow_mut(|flights| flights.end(key, until));
     }
 
     async fn put(&self, key: &str, answer: String, lifetime: Duration) {

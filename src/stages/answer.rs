@@ -20,6 +20,7 @@ use crate::seams::{AnswerCache, Upstream, UpstreamError};
 use crate::stages::accept::Interface;
 use crate::stages::admit::{Admitted, Ticket};
 use crate::stages::ask::ask;
+use crate::stages::flights::{Flight, LOOK_EVERY};
 use crate::token::keys::Purpose;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -142,12 +143,31 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
     let asker = settings.token_keys.signing().subkey(Purpose::AnswerCache);
     let asker = hex(&asker.mac(submitted.verified.subject().to_string().as_bytes()));
     let cache_key = settings.cache_ttl_seconds.map(|ttl| (cache_key(settings, &answered.context), ttl));
+    let mut before = match &cache_key {
+        Some((key, _)) => given_before(cache, key, &asker, &facts).await,
+        None => None,
+    };
+    // One that the model is being asked right now counts too: this one waits for it.
+    let mut flight = None;
+    let can_ask = !settings.upstreams.is_empty() && matches!(ticket.budget, Budget::Reserved);
     if let Some((key, _)) = &cache_key
-        && let Some(kept) = cache.get(key).await
-        && let Ok(Kept { only_for, answer }) = serde_json::from_str::<Kept>(&kept)
-        && only_for.is_none_or(|only| only == asker)
-        && screen::holds(&answer, &facts)
+        && before.is_none()
+        && can_ask
     {
+        let mut has_waited = false;
+        while clock() < ticket.deadline {
+            flight = Flight::begin(cache, key, clock(), ticket.deadline);
+            if flight.is_some() {
+                break;
+            }
+            has_waited = true;
+            upstream.pause(LOOK_EVERY).await;
+        }
+        if has_waited {
+            before = given_before(cache, key, &asker, &facts).await;
+        }
+    }
+    if let Some(answer) = before {
         answered.source = Source::Cache;
         answered.give(answer, ticket, None);
         return answered;
@@ -165,7 +185,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
             match asked.result {
                 Ok(proposal) => {
                     let screened = screen::screen(&proposal, &facts, Trust::Model);
-                    answered.to_keep = cache_key.and_then(|(key, ttl)| to_keep(key, ttl, asker, &screened));
+                    answered.to_keep =
+                        cache_key.as_ref().and_then(|(key, ttl)| to_keep(key, *ttl, asker, &screened));
                     if let Some((key, kept, lifetime)) = &answered.to_keep {
                         cache.remember(key, kept, clock().plus(*lifetime));
                     }
@@ -177,6 +198,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
             }
         }
     };
+    drop(flight);
     // 4. Any rule, where the model cannot be asked.
     if let Some(cause) = cannot_ask {
         if let CannotAsk::Failed(error) = cause {
@@ -252,6 +274,12 @@ fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
     screen::screen(&advice.clone().into(), facts, Trust::Rule)
 }
 
+/// What the model answered to the same question, if it still is what this asker may have.
+async fn given_before<C: AnswerCache>(cache: &C, key: &str, asker: &str, facts: &Facts) -> Option<Screened> {
+    let Kept { only_for, answer } = serde_json::from_str(&cache.get(key).await?).ok()?;
+    (only_for.is_none_or(|only| only == asker) && screen::holds(&answer, facts)).then_some(answer)
+}
+
 /// The name of an answer: everything that shapes it, under a key of our own, so that nobody can tell
 /// from a cache key what was asked.
 fn cache_key(settings: &Settings, context: &Redacted) -> String {
@@ -268,13 +296,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn to_keep(key: String, ttl: u64, asker: String, answer: &Screened) -> Option<(String, String, Duration)> {
+fn to_keep(key: &str, ttl: u64, asker: String, answer: &Screened) -> Option<(String, String, Duration)> {
     let lifetime = Duration::from_secs(ttl);
     let is_none = answer.commands.is_empty();
     let (only_for, lifetime) =
         if is_none { (Some(asker), lifetime.min(ASKED_AGAIN)) } else { (None, lifetime) };
     let kept = serde_json::to_string(&Kept { only_for, answer: answer.clone() }).ok()?;
-    Some((key, kept, lifetime))
+    Some((key.to_owned(), kept, lifetime))
 }
 
 /// Keeps what the model answered. Done after the reply: no client waits for a cache.

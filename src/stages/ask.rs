@@ -97,6 +97,10 @@ pub async fn ask<U: Upstream>(
         return asked;
     }
     let mut attempts = Attempts::new(settings.upstreams.len(), clock(), ticket.deadline, random);
+    if attempts.next(clock()).is_none() {
+        // It waited for another's answer until it was too late to ask.
+        asked.result = Err(UpstreamError::Timeout);
+    }
     while let Some((place, pause)) = attempts.next(clock())
         && let Some(to) = settings.upstreams.get(place)
     {

@@ -11,6 +11,7 @@ pub mod authenticate;
 pub mod body;
 pub mod breaker;
 pub mod enrol;
+pub mod flights;
 pub mod oversee;
 pub mod recent;
 pub mod record;

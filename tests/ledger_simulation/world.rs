@@ -279,9 +279,10 @@ impl World {
                 let index = shard as usize;
                 let now = self.clock();
                 if self.lives[index] == life
-                    && let Some(shard) = &mut self.shards[index].shard
+                    && let Some(step) = self.shards[index].batch_ended(batch.last, ok, now)
                 {
-                    shard.batch_ended(batch.last, ok, now);
+                    self.check_storage(index);
+                    self.after(index, &step);
                 }
             }
         }

@@ -114,11 +114,23 @@ impl ShardObject {
 
     /// Some seconds after dense traffic.
     pub fn tidy(&mut self, now: UnixMillis) -> Option<Step> {
-        let mut step = self.shard.as_mut()?.tidy(now).unwrap()?;
+        let step = self.shard.as_mut()?.tidy(now).unwrap()?;
         self.is_ahead = false;
+        Some(self.carry_out(step))
+    }
+
+    /// KV's answer to a batch, and what follows from it.
+    pub fn batch_ended(&mut self, last: u64, written: bool, now: UnixMillis) -> Option<Step> {
+        let shard = self.shard.as_mut()?;
+        shard.batch_ended(last, written, now);
+        let step = shard.next_batch(now).unwrap()?;
+        Some(self.carry_out(step))
+    }
+
+    fn carry_out(&mut self, mut step: Step) -> Step {
         self.commit(std::mem::take(&mut step.rows));
         self.after(&step);
-        Some(step)
+        step
     }
 
     /// As the object's SQL does it, some rows at a time.

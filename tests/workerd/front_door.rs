@@ -259,6 +259,51 @@ fn a_client_that_hangs_up_is_charged_and_logged_with_the_real_usage() {
 }
 
 #[test]
+fn who_asks_again_while_the_first_question_is_under_way_gets_that_answer_for_nothing() {
+    let model = Faulty::start();
+    let settings = Settings::new().unhurried().model_on(model.port()).var("CACHE_TTL_SECONDS", "600");
+    let gateway = Gateway::start(settings);
+    let (word, machine) = (random_word(), format!("impatient-{}", random_word()));
+    let authorization = bearer(&gateway.key().token(&machine));
+    let body = request_body(&format!("ERROR: nobody knows {word}"));
+    let head = format!(
+        "POST /analyze_error HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+         Authorization: {authorization}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    model.hold();
+    // The first gives up waiting, as pip-aide does after its time limit.
+    let mut stream = raw::connect(gateway.port());
+    stream.write_all(&[head.as_bytes(), &body].concat()).expect("the request is sent");
+    wait_for(Duration::from_secs(20), || (!model.asked_with(&word).is_empty()).then_some(()))
+        .expect("the model is asked");
+    drop(stream);
+    let others = [machine.clone(), machine.clone(), format!("other-{}", random_word())];
+    let replies: Vec<Reply> = std::thread::scope(|scope| {
+        let sent: Vec<_> = others
+            .iter()
+            .map(|machine| {
+                let authorization = bearer(&gateway.key().token(machine));
+                let (gateway, body) = (&gateway, &body);
+                scope.spawn(move || gateway.post("/v1/analyze", &authorization, body))
+            })
+            .collect();
+        let in_flight = |machine: &str| gateway.me(machine).0["concurrency"]["in_flight"].as_u64();
+        let waiting = || in_flight(&machine) == Some(3) && in_flight(&others[2]) == Some(1);
+        assert!(wait_for(Duration::from_secs(20), || waiting().then_some(())).is_some());
+        std::thread::sleep(Duration::from_millis(500));
+        model.let_go();
+        sent.into_iter().map(|sent| sent.join().expect("an answer")).collect()
+    });
+    for reply in &replies {
+        assert_answer(reply, "cache");
+        assert_eq!(reply.json()["commands"], json!(["pip install opencv-python"]), "{reply:?}");
+    }
+    assert_eq!(model.asked_with(&word).len(), 1, "the model is asked once");
+    assert_eq!(wait_for_record(&gateway, "machine_id", &others[2]).fields["cost_usd"], "0");
+}
+
+#[test]
 fn the_lights_are_on_without_a_token() {
     let gateway = rules();
     for path in ["/healthz", "/readyz", "/"] {

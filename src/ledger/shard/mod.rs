@@ -272,6 +272,12 @@ impl Shard {
         self.is_dirty = true;
     }
 
+    /// After a batch has left: the records that came while it was under way, where no other traffic
+    /// will take them along soon.
+    pub fn next_batch(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
+        if self.logbook.is_due(self.pace.is_dense(now), now) { self.tidy(now) } else { Ok(None) }
+    }
+
     /// The day before which rows of machines are stale, where there may be any.
     #[must_use]
     pub fn sweep_before(&self) -> Option<Day> {

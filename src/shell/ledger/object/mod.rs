@@ -169,7 +169,7 @@ impl Object {
             Ok((step, restored.then(|| shard.unsure_batch()).flatten()))
         })?;
         if let Some(batch) = unsure {
-            self.look_for(batch);
+            self.look_for(settings, batch);
         }
         let turn = self.follow_up(settings, step);
         Ok(match turn {
@@ -232,21 +232,29 @@ impl Object {
     }
 
     /// Looks whether KV has a batch that was under way when the object was put away.
-    fn look_for(self: &Rc<Self>, batch: Batch) {
-        let object = Rc::clone(self);
+    fn look_for(self: &Rc<Self>, settings: &Rc<Settings>, batch: Batch) {
+        let (object, settings) = (Rc::clone(self), Rc::clone(settings));
         self.state.wait_until(async move {
             let found = async { Ok(object.env.kv("LOGS_KV")?.get(&batch.key).text().await?) };
             let found: worker::Result<Option<String>> = found.await;
             let is_there = found.ok().flatten().is_some_and(|value| value.starts_with(&batch.value));
-            object.batch_ended(batch.last, is_there);
+            object.batch_ended(&settings, batch.last, is_there);
         });
     }
 
-    fn batch_ended(&self, last: u64, written: bool) {
-        if let Ok(mut role) = self.role.try_borrow_mut()
-            && let Role::Shard(shard) = &mut *role
-        {
+    fn batch_ended(self: &Rc<Self>, settings: &Rc<Settings>, last: u64, written: bool) {
+        let next = self.guarded(|| {
+            let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+            let Role::Shard(shard) = &mut *role else { return Ok(None) };
             shard.batch_ended(last, written, now());
+            let step = shard.next_batch(now()).map_err(|_| "a row cannot be written")?;
+            if let Some(step) = &step {
+                self.write_all(&step.rows)?;
+            }
+            Ok(step)
+        });
+        if let Ok(Some(step)) = next {
+            self.follow_up(settings, step);
         }
     }
 
@@ -299,7 +307,7 @@ impl Object {
                 Ok((step, restored.then(|| shard.unsure_batch()).flatten()))
             })?;
             if let Some(batch) = unsure {
-                self.look_for(batch);
+                self.look_for(&settings, batch);
             }
             self.follow_up(&settings, step);
             Ok(())
@@ -323,7 +331,7 @@ impl Object {
     }
 
     /// Puts a batch of the log into KV.
-    async fn write_log(&self, settings: &Settings, batch: Batch) {
+    async fn write_log(self: &Rc<Self>, settings: &Rc<Settings>, batch: Batch) {
         self.count(|operations| operations.kv_writes = operations.kv_writes.saturating_add(1));
         let Batch { key, value, last } = batch;
         let seconds = settings.log_retention_days.saturating_mul(86_400);
@@ -335,7 +343,7 @@ impl Object {
         if let Err(error) = &written {
             worker::console_error!("ledger: LOGS_KV refused log records, they are kept: {error}");
         }
-        self.batch_ended(last, written.is_ok());
+        self.batch_ended(settings, last, written.is_ok());
     }
 
     /// Runs a step; after a failure storage is asked again, as memory may be ahead of it.

@@ -1,0 +1,90 @@
+//! Questions that the model is being asked in this isolate: who asks the same meanwhile waits for that
+//! answer, and pays nothing. A client that gave up waiting asks again while its first question is
+//! still under way.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::seams::AnswerCache;
+use crate::units::UnixMillis;
+
+/// How many are kept in mind; those beyond are asked without.
+const MOST: usize = 256;
+
+/// How often one who waits looks again. A timer, because no request may wait on the input or output of
+/// another (developers.cloudflare.com/workers/observability/errors, "Cannot perform I/O on behalf of
+/// a different request").
+pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Until when each question is being asked at the latest, by its key.
+#[derive(Debug, Default)]
+pub struct Flights(HashMap<String, UnixMillis>);
+
+impl Flights {
+    /// Notes that a question is being asked until then at the latest. `false` where somebody else is
+    /// at it.
+    pub fn begin(&mut self, key: &str, now: UnixMillis, until: UnixMillis) -> bool {
+        if self.0.get(key).is_some_and(|end| now < *end) {
+            return false;
+        }
+        if self.0.len() >= MOST {
+            self.0.retain(|_, end| now < *end);
+        }
+        if self.0.len() < MOST {
+            self.0.insert(key.to_owned(), until);
+        }
+        true
+    }
+
+    /// It is not any more. `until` as it was begun: what another began since stays.
+    pub fn end(&mut self, key: &str, until: UnixMillis) {
+        if self.0.get(key) == Some(&until) {
+            self.0.remove(key);
+        }
+    }
+}
+
+/// A question that is being asked; it ends when this goes out of scope.
+#[derive(Debug)]
+pub struct Flight<'a, C: AnswerCache> {
+    cache: &'a C,
+    key: &'a str,
+    until: UnixMillis,
+}
+
+impl<'a, C: AnswerCache> Flight<'a, C> {
+    /// `None` where somebody else is asking.
+    pub fn begin(cache: &'a C, key: &'a str, now: UnixMillis, until: UnixMillis) -> Option<Self> {
+        cache.begin(key, now, until).then_some(Self { cache, key, until })
+    }
+}
+
+impl<C: AnswerCache> Drop for Flight<'_, C> {
+    fn drop(&mut self) {
+        self.cache.end(self.key, self.until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_asks_at_a_time_and_one_that_never_ended_is_forgotten() {
+        let at = UnixMillis::from_seconds;
+        let mut flights = Flights::default();
+        assert!(flights.begin("a", at(0), at(25)));
+        assert!(!flights.begin("a", at(24), at(49)));
+        assert!(flights.begin("b", at(24), at(49)));
+        assert!(flights.begin("a", at(25), at(50)), "the first did not end");
+        flights.end("a", at(25));
+        assert!(!flights.begin("a", at(26), at(51)), "the late end of the first is not the second's");
+        flights.end("a", at(50));
+        assert!(flights.begin("a", at(26), at(51)));
+        for number in 0..1_000 {
+            assert!(flights.begin(&number.to_string(), at(30), at(55)));
+        }
+        assert!(flights.0.len() <= MOST);
+        assert!(flights.begin("c", at(60), at(85)) && !flights.begin("c", at(61), at(86)));
+    }
+}
