@@ -30,10 +30,10 @@ wasm=$folder/build/index_bg.wasm
 entry=$folder/src/shell/entry.mjs
 if [ -f "$entry" ]; then
   mv "$folder/build/index.js" "$folder/build/gateway.js"
-  cp "$entry" "$folder/build/entry.mjs"
+  cp "${entry%/*}"/*.mjs "$folder/build/"
   "$ESBUILD_BIN" "$folder/build/entry.mjs" --bundle --minify-whitespace --minify-syntax --format=esm \
     '--external:cloudflare:*' --external:./index_bg.wasm --log-level=warning --outfile="$folder/build/index.js" >&2
-  rm "$folder/build/gateway.js" "$folder/build/entry.mjs"
+  rm "$folder"/build/gateway.js "$folder"/build/*.mjs
 fi
 
 mv "$list" "$stamp"

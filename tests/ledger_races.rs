@@ -71,34 +71,60 @@ fn settlement(id: &str, subject: &str, shard: u32, epoch: u64, charge: Charge) -
     }
 }
 
+/// A treasury, and the day's first lease requests.
+struct Leasing {
+    limits: Limits,
+    treasury: Treasury,
+}
+
+impl Leasing {
+    fn of(service: u64) -> Self {
+        Self { limits: limits(service, 2), treasury: Treasury::default() }
+    }
+
+    fn request(&self, shard: u32, number: u64, holds_only: bool, held: u64, want: Want) -> LeaseRequest {
+        LeaseRequest {
+            shard,
+            number: Number(1, number),
+            day: self.limits.day.day_of(at(0)),
+            holds_only,
+            revision: 0,
+            pools: vec![PoolRequest { pool: "service".to_owned(), held: nano(held), want }],
+        }
+    }
+
+    /// What the shard then holds; nothing where the request is refused as too old.
+    fn ask(&mut self, request: LeaseRequest) -> u64 {
+        match self.treasury.step(&self.limits, Errand::Lease(request), 7, at(0)).unwrap().answer {
+            Answer::Lease(lease) => lease.pools[0].granted.nanos(),
+            Answer::Stale => 0,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// Late, it would take back at the treasury what was granted after it.
 #[test]
 fn a_doubled_holds_only_request_takes_nothing_back_that_was_granted_after_it() {
-    let limits = limits(1_000, 2);
-    let mut treasury = Treasury::default();
-    let day = limits.day.day_of(at(0));
-    let request = |shard, number, holds_only, held, want| LeaseRequest {
-        shard,
-        number: Number(1, number),
-        day,
-        holds_only,
-        revision: 0,
-        pools: vec![PoolRequest { pool: "service".to_owned(), held: nano(held), want }],
-    };
-    let mut ask = |request: LeaseRequest| match treasury
-        .step(&limits, Errand::Lease(request), 7, at(0))
-        .unwrap()
-        .answer
-    {
-        Answer::Lease(lease) => lease.pools[0].granted.nanos(),
-        _ => 0, // stale
-    };
-    let first = request(0, 1, true, 0, Want::Nothing);
-    assert_eq!(ask(first.clone()), 0);
-    let held = ask(request(0, 2, false, 0, Want::Need(nano(900))));
-    let _ = ask(first); // doubled, late
-    let other = ask(request(1, 1, true, 0, Want::Need(nano(900))));
+    let mut leasing = Leasing::of(1_000);
+    let first = leasing.request(0, 1, true, 0, Want::Nothing);
+    assert_eq!(leasing.ask(first.clone()), 0);
+    let held = leasing.ask(leasing.request(0, 2, false, 0, Want::Need(nano(900))));
+    let _ = leasing.ask(first); // doubled, late
+    let other = leasing.ask(leasing.request(1, 1, true, 0, Want::Need(nano(900))));
     assert!(held + other <= 1_000, "{held} and {other} are leased of 1000");
+}
+
+/// Nobody would ever give back what it is granted: the shard takes no answer to it.
+#[test]
+fn a_request_from_before_all_was_given_back_is_granted_nothing() {
+    let mut leasing = Leasing::of(1_000);
+    assert_eq!(leasing.ask(leasing.request(0, 1, true, 0, Want::Need(nano(500)))), 500);
+    let late = leasing.request(0, 2, false, 500, Want::Need(nano(900)));
+    assert_eq!(leasing.ask(leasing.request(0, 3, true, 0, Want::Nothing)), 0);
+    assert_eq!(leasing.ask(late), 0, "it is stale");
+    let other = leasing.ask(leasing.request(1, 1, true, 0, Want::Need(nano(1_000))));
+    assert_eq!(other, 1_000, "the other shard can have all");
 }
 
 /// A shard gives back, and asks anew before the first request has arrived.
@@ -119,6 +145,30 @@ fn what_overtakes_a_give_back_leases_nothing_twice() {
     let _ = objects.treasury(Errand::Lease(give_back), at(100_020));
     let other = objects.exchange(to(1, 2, Command::Admit(admission("c", "n", 900))), at(100_030));
     assert!(!is_reserved(&other), "1800 of 1000 are set aside");
+}
+
+/// The treasury's word of what was granted comes after all was given back, and granted to another.
+#[test]
+fn an_answer_that_a_give_back_overtook_leases_nothing() {
+    let mut objects = Objects::new(limits(1_000, 2));
+    let limits = objects.limits.clone();
+    let admit = |id: &str, worst| Command::Admit(admission(id, "m", worst));
+    objects.exchange(to(0, 2, admit("w", 10)), at(0));
+    objects.exchange(
+        Message { to: 0, of: 2, settled: vec![settlement("w", "m", 0, 1, Charge::Nothing)], command: None },
+        at(5),
+    );
+    let step = objects.shard(0).step(&limits, to(0, 2, admit("a", 800)), 0, at(10), false).unwrap();
+    let pip_aide_gateway::ledger::shard::Turn::Ask(request, _) = step.turn else { panic!() };
+    let late = objects.treasury(Errand::Lease(request), at(10));
+    // Its client is gone; the shard is idle, and gives back what it knows of.
+    let give_back = objects.shard(0).tick(&limits, at(100_000)).ask.expect("it gives back");
+    objects.lease(give_back, at(100_010));
+    let other = objects.exchange(to(1, 2, Command::Admit(admission("c", "n", 700))), at(100_020));
+    assert!(is_reserved(&other), "all was given back: {other:?}");
+    objects.shard(0).answered(&limits, late, at(100_030));
+    let outcome = objects.exchange(to(0, 2, admit("b", 700)), at(100_040));
+    assert!(!is_reserved(&outcome), "1400 of 1000 are set aside");
 }
 
 /// The same at the start of an epoch.

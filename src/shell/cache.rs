@@ -1,18 +1,20 @@
 //! Answers given before, in the data centre's cache.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use worker::{Cache, Headers, Response};
+use worker::js_sys::futures::JsFuture;
 
 use crate::seams::AnswerCache;
+use crate::shell::edge::Edge;
 use crate::shell::now;
 use crate::stages::flights::Flights;
 use crate::stages::recent::Recent;
 use crate::units::UnixMillis;
 
 /// The default cache. On `workers.dev` and in previews it keeps nothing.
-pub struct Answers;
+pub struct Answers(pub Rc<Edge>);
 
 /// The cache's keys are addresses. This one exists nowhere (RFC 2606).
 fn address(key: &str) -> String {
@@ -29,8 +31,7 @@ impl AnswerCache for Answers {
         if let Some(answer) = RECENT.with_borrow(|recent| recent.get(key, now())) {
             return Some(answer);
         }
-        let mut kept = Cache::default().get(address(key), false).await.ok()??;
-        kept.text().await.ok()
+        JsFuture::from(self.0.cached(&address(key))).await.ok()?.as_string()
     }
 
     fn remember(&self, key: &str, answer: &str, until: UnixMillis) {
@@ -46,14 +47,7 @@ impl AnswerCache for Answers {
     }
 
     async fn put(&self, key: &str, answer: String, lifetime: Duration) {
-        let kept = Response::ok(answer).and_then(|response| {
-            let headers = Headers::new();
-            headers.set("Cache-Control", &format!("max-age={}", lifetime.as_secs()))?;
-            Ok(response.with_headers(headers))
-        });
-        if let Ok(kept) = kept {
-            // A cache may forget; nothing depends on this.
-            drop(Cache::default().put(address(key), kept).await);
-        }
+        // A cache may forget; nothing depends on this.
+        drop(JsFuture::from(self.0.keep(&address(key), &answer, lifetime.as_secs_f64())).await);
     }
 }

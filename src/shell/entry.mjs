@@ -2,10 +2,19 @@
 // (RPC), which the generated class does not offer. worker-build writes ./gateway.js.
 import { DurableObject } from "cloudflare:workers";
 
-import gateway, { LedgerCore } from "./gateway.js";
+import { Edge, head } from "./edge.mjs";
+import { Gateway, LedgerCore } from "./gateway.js";
 
-export default gateway;
-export { LedgerCore };
+const gateway = new Gateway();
+// The generated classes are behind a Proxy, which makes their methods anew each time one is asked for. It
+// also starts the module anew after a failure that left it unusable.
+const serve = gateway.serve;
+
+export default {
+  fetch(request, env, context) {
+    return Reflect.apply(serve, gateway, [head(request), new Edge(request, env, context)]);
+  },
+};
 
 export class Ledger extends DurableObject {
   #core;
@@ -14,7 +23,6 @@ export class Ledger extends DurableObject {
   constructor(state, env, core = new LedgerCore(state, env)) {
     super(state, env);
     this.#core = core;
-    // The generated class is behind a Proxy, which makes its methods anew each time one is asked for.
     this.#exchange = core.exchange;
   }
 

@@ -1,18 +1,27 @@
 //! Requests in, responses out.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use futures_util::StreamExt;
-use worker::{Headers, Request, Response};
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::futures::JsFuture;
 
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams;
+use crate::shell::edge::Edge;
 use crate::stages::accept::{Head, SignedHead};
 
 /// A fresh id of 128 random bits, in hexadecimal.
 pub fn request_id() -> String {
-    random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&random::<16>())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |number: u8| DIGITS.get(usize::from(number)).copied().map_or('0', char::from);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Random bytes.
@@ -27,51 +36,44 @@ pub fn random<const N: usize>() -> [u8; N] {
     random
 }
 
-/// What the stages need to know of a request's head.
-pub fn head(request: &Request) -> worker::Result<Head> {
-    let headers = request.headers();
-    Ok(Head {
-        method: request.inner().method(),
-        path: request.path(),
-        content_type: headers.get("Content-Type")?,
-        content_encoding: headers.get("Content-Encoding")?,
-        authorization: headers.get("Authorization")?,
-        signed: signed_head(request)?,
-        client_address: headers.get("CF-Connecting-IP")?,
-    })
+/// What the stages need to know of a request's head, and its origin, from the lines of `edge.mjs`.
+pub fn head(lines: &str) -> (Head, Option<String>) {
+    let mut lines = lines.split('\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (method, path) = (next().to_owned(), next().to_owned());
+    let mut header = || next().strip_prefix('=').map(str::to_owned);
+    let (content_type, content_encoding, authorization) = (header(), header(), header());
+    let (client_address, origin) = (header(), header());
+    let signed = signed_head(lines);
+    (Head { method, path, content_type, content_encoding, authorization, signed, client_address }, origin)
 }
 
 /// What a signature may cover, where the request has one.
-fn signed_head(request: &Request) -> worker::Result<Option<SignedHead>> {
-    let headers = request.headers();
-    if !headers.has("Signature")? && !headers.has("Signature-Input")? {
-        return Ok(None);
-    }
-    let url = request.url()?;
-    let fields: BTreeMap<String, String> = headers.entries().collect();
+fn signed_head<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<SignedHead> {
+    let scheme = lines.next()?.to_owned();
+    let (host, query, body) = (lines.next()?, lines.next()?, lines.next()?);
+    let fields: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .collect();
     // The client signs the authority that it asked for, which is what `Host` holds.
-    let authority = fields.get("host").cloned().or_else(|| {
-        let host = url.host_str()?;
-        Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
-    });
-    Ok(Some(SignedHead {
-        scheme: url.scheme().to_owned(),
-        authority: authority.unwrap_or_default(),
-        query: url.query().map(str::to_owned),
-        fields,
-        has_body: request.inner().body().is_some(),
-    }))
+    let authority = fields.get("host").map_or(host, String::as_str).to_owned();
+    let query = query.strip_prefix('?').map(str::to_owned);
+    Some(SignedHead { scheme, authority, query, fields, has_body: !body.is_empty() })
 }
 
 /// A reply as the runtime sends it.
-pub fn respond(reply: Reply, bodyless: bool) -> worker::Result<Response> {
-    let headers = Headers::new();
+pub fn respond(edge: &Edge, reply: &Reply, bodyless: bool) -> Result<JsValue, JsValue> {
+    let mut headers = String::with_capacity(512);
     for (name, value) in &reply.headers {
-        headers.append(name, value)?;
+        if !headers.is_empty() {
+            headers.push('\n');
+        }
+        headers.push_str(name);
+        headers.push(':');
+        headers.push_str(value);
     }
-    let response =
-        if bodyless || reply.status == 204 { Response::empty()? } else { Response::ok(reply.body)? };
-    Ok(response.with_status(reply.status).with_headers(headers))
+    let body = (!bodyless && reply.status != 204).then_some(reply.body.as_str());
+    edge.reply(reply.status, &headers, body)
 }
 
 /// How many times the longest body is read, and thrown away, before a body that is too long is cut
@@ -80,25 +82,15 @@ pub fn respond(reply: Reply, bodyless: bool) -> worker::Result<Response> {
 const DRAINED: usize = 4;
 
 /// A request's body.
-pub struct Body(pub Request);
+pub struct Body(pub Rc<Edge>);
 
 impl seams::Body for Body {
-    async fn read(mut self, most: usize) -> Result<Vec<u8>, Reject> {
+    async fn read(self, most: usize) -> Result<Vec<u8>, Reject> {
         const BROKEN: Reject = Reject::MalformedRequest("The body broke off.");
-        let Ok(mut stream) = self.0.stream() else {
-            return Ok(Vec::new());
-        };
-        let mut body = Vec::new();
-        let mut length: usize = 0;
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| BROKEN)?;
-            length = length.saturating_add(chunk.len());
-            if length <= most {
-                body.extend_from_slice(&chunk);
-            } else if length > most.saturating_mul(DRAINED) {
-                break;
-            }
+        let body = JsFuture::from(self.0.body(most, most.saturating_mul(DRAINED)));
+        match body.await.map_err(|_| BROKEN)?.dyn_into::<Uint8Array>() {
+            Ok(body) => Ok(body.to_vec()),
+            Err(_) => Err(Reject::BodyTooLarge(most)),
         }
-        if length <= most { Ok(body) } else { Err(Reject::BodyTooLarge(most)) }
     }
 }

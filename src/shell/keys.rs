@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use worker::{Delay, Method, RequestInit};
+use worker::Delay;
 
 use crate::policy::settings::Provider;
 use crate::seams::KeyStore;
+use crate::shell::edge::Edge;
 use crate::shell::now as clock;
-use crate::shell::upstream::fetch_bounded;
+use crate::shell::upstream::fetch;
 use crate::token::jwks::{Jwks, MAX_DOCUMENT_BYTES};
 use crate::token::key_cache::KeyCache;
 use crate::units::UnixMillis;
@@ -27,16 +28,14 @@ thread_local! {
 }
 
 /// The keys of this isolate.
-pub struct Keys;
+pub struct Keys(pub Rc<Edge>);
 
 impl KeyStore for Keys {
     async fn keys_for(&self, provider: &Provider, token: &str, now: UnixMillis) -> Option<Rc<Jwks>> {
         // No borrow is held while waiting: another request may come meanwhile.
         if CACHE.with_borrow_mut(|cache| cache.begin_fetch(token, now)) {
             FETCHING.set(Some(now));
-            let mut init = RequestInit::new();
-            init.with_method(Method::Get);
-            match fetch_bounded(&provider.jwks_url, init, MAX_DOCUMENT_BYTES, DEADLINE).await {
+            match fetch(&self.0, &provider.jwks_url, None, MAX_DOCUMENT_BYTES, DEADLINE).await {
                 Ok(document) => {
                     if let Err(error) = CACHE.with_borrow_mut(|cache| cache.store(&document, now)) {
                         worker::console_error!("jwks: {error:?}");

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod cache;
+mod edge;
 mod enrolments;
 mod http;
 mod keys;
@@ -12,8 +13,13 @@ mod upstream;
 
 use std::rc::Rc;
 
+use edge::Edge;
 use futures_channel::oneshot;
-use worker::{Context, Env, Request, Response, console_error, event};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::console_error;
+use worker::js_sys::Promise;
+use worker::js_sys::futures::future_to_promise;
 
 use crate::cors;
 use crate::gateway::{self, Report, Services};
@@ -26,86 +32,103 @@ use crate::stages::answer::Answered;
 use crate::status;
 use crate::units::UnixMillis;
 
-/// Every request to the Worker.
-#[event(fetch, respond_with_errors)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+/// What `src/shell/entry.mjs` makes a Worker of.
+#[wasm_bindgen]
+pub struct Gateway;
+
+#[wasm_bindgen]
+impl Gateway {
+    /// The same for all requests.
+    #[wasm_bindgen(constructor)]
+    #[allow(clippy::new_without_default, reason = "it is made in JavaScript")]
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// Every request to the Worker: its head as lines, and what it needs of the platform. The promise
+    /// is of a `Response`.
+    pub fn serve(&self, head: &str, edge: Edge) -> Promise {
+        let (head, origin) = http::head(head);
+        future_to_promise(serve(head, origin, Rc::new(edge)))
+    }
+}
+
+async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) -> Result<JsValue, JsValue> {
     let id = http::request_id();
-    let head = http::head(&request)?;
-    let origin = request.headers().get("Origin")?;
-    let settings = settings::read(&env);
+    let bodyless = head.method == "HEAD";
+    let settings = settings::read(|| edge.env());
     let origins = settings.as_ref().map_or(&[][..], |settings| &settings.cors_origins);
     let allowed = cors::allowed(origin.as_deref(), origins);
     if let Some(reply) = cors::preflight(&head.method, &head.path, allowed.as_deref(), &id) {
-        return http::respond(reply, false);
+        return http::respond(&edge, &reply, false);
     }
-    let bodyless = head.method == "HEAD";
     let route = route(&head.method, &head.path);
     let reply = match route {
         Ok(Route::Health) => status::health(&id),
-        Ok(Route::Ready) => status::ready(&settings::faults(&env, &settings), &id),
+        Ok(Route::Ready) => status::ready(&settings::faults(|| edge.env(), &settings), &id),
         // A gateway that is not set up right serves nothing else, lest a limit be off unnoticed.
-        route => match usable(&env, settings).and_then(|settings| Ok((settings, route?))) {
+        route => match usable(&edge, settings).and_then(|settings| Ok((settings, route?))) {
             Err(reject) => problem::reply(&reject, &id),
-            Ok((_, Route::Health | Route::Ready | Route::Home)) => status::home(&id),
-            Ok((_, Route::OpenApi)) => status::openapi(&id),
-            Ok((settings, Route::Me)) => {
-                // Apart from the connection too: it may be this request that fetches a provider's
-                // keys, which others wait for.
-                let own_id = id.clone();
-                apart(&context, &id, |reply| async move {
-                    let buckets = buckets_of(&env, &settings);
-                    let ledger = ledger_of(env, &settings);
-                    let standing =
-                        gateway::me(&head, &own_id, &settings, &ledger, &buckets, &keys::Keys, now()).await;
-                    drop(reply.send(standing));
-                })
-                .await
-            }
-            Ok((settings, Route::Challenge)) => {
-                let recent = enrolments::lately(now());
-                let request = request_of(&id, head, request);
-                gateway::challenge(request, &settings, recent, http::random(), now()).await
-            }
-            Ok((settings, Route::Enroll)) => {
-                let request = request_of(&id, head, request);
-                let ledger = ledger_of(env, &settings);
-                let (reply, recent) =
-                    gateway::enroll(request, &settings, &ledger, http::random(), now()).await;
-                enrolments::heard(recent, now());
-                reply
-            }
-            Ok((settings, Route::Revocations)) => {
-                let request = request_of(&id, head, request);
-                let ledger = ledger_of(env, &settings);
-                gateway::revocations(request, &settings, &ledger, now()).await
-            }
-            Ok((settings, Route::LedgerState)) => {
-                let ledger = ledger_of(env, &settings);
-                gateway::ledger_state(&head, &id, &settings, &ledger, now()).await
-            }
-            Ok((settings, Route::Analyze(interface))) => {
-                analyze(interface, id, head, request, settings, env, &context).await
-            }
+            Ok((settings, route)) => serve_route(route, settings, id, head, &edge).await,
         },
     };
-    http::respond(cors::expose(reply, allowed.as_deref()), bodyless)
+    http::respond(&edge, &cors::expose(reply, allowed.as_deref()), bodyless)
 }
 
-fn ledger_of(env: Env, settings: &Settings) -> ledger::client::Client {
-    ledger::client::Client::new(env, settings.limits.shards)
+async fn serve_route(route: Route, settings: Rc<Settings>, id: String, head: Head, edge: &Rc<Edge>) -> Reply {
+    match route {
+        Route::Health | Route::Ready | Route::Home => status::home(&id),
+        Route::OpenApi => status::openapi(&id),
+        Route::Me => {
+            // Apart from the connection too: it may be this request that fetches a provider's
+            // keys, which others wait for.
+            let (own_id, own_edge) = (id.clone(), Rc::clone(edge));
+            apart(edge, &id, |reply| async move {
+                let (ledger, buckets) = (ledger_of(&own_edge, &settings), buckets_of(&own_edge, &settings));
+                let keys = keys::Keys(own_edge);
+                let standing = gateway::me(&head, &own_id, &settings, &ledger, &buckets, &keys, now()).await;
+                drop(reply.send(standing));
+            })
+            .await
+        }
+        Route::Challenge => {
+            let recent = enrolments::lately(now());
+            let request = request_of(id, head, edge);
+            gateway::challenge(request, &settings, recent, http::random(), now()).await
+        }
+        Route::Enroll => {
+            let ledger = ledger_of(edge, &settings);
+            let request = request_of(id, head, edge);
+            let (reply, recent) = gateway::enroll(request, &settings, &ledger, http::random(), now()).await;
+            enrolments::heard(recent, now());
+            reply
+        }
+        Route::Revocations => {
+            let ledger = ledger_of(edge, &settings);
+            gateway::revocations(request_of(id, head, edge), &settings, &ledger, now()).await
+        }
+        Route::LedgerState => {
+            gateway::ledger_state(&head, &id, &settings, &ledger_of(edge, &settings), now()).await
+        }
+        Route::Analyze(interface) => analyze(interface, id, head, settings, edge).await,
+    }
 }
 
-fn buckets_of(env: &Env, settings: &Settings) -> buckets::Store {
-    buckets::Store(settings.buckets_in_kv.then(|| env.clone()))
+fn ledger_of(edge: &Rc<Edge>, settings: &Settings) -> ledger::client::Client {
+    ledger::client::Client::new(Rc::clone(edge), settings.limits.shards)
+}
+
+fn buckets_of(edge: &Edge, settings: &Settings) -> buckets::Store {
+    buckets::Store(settings.buckets_in_kv.then(|| edge.env()))
 }
 
 /// The settings, if they and the bindings are in order; what is wrong goes to the console.
-fn usable(env: &Env, settings: Result<Rc<Settings>, settings::Faults>) -> Result<Rc<Settings>, Reject> {
-    let faults = settings::faults(env, &settings);
+fn usable(edge: &Edge, settings: Result<Rc<Settings>, settings::Faults>) -> Result<Rc<Settings>, Reject> {
+    let faults = settings::faults(|| edge.env(), &settings);
     match settings {
         Ok(settings) if faults.is_empty() => Ok(settings),
         _ => {
-            for fault in faults {
+            for fault in faults.iter() {
                 console_error!("misconfigured: {fault}");
             }
             Err(Reject::Misconfigured)
@@ -113,8 +136,8 @@ fn usable(env: &Env, settings: Result<Rc<Settings>, settings::Faults>) -> Result
     }
 }
 
-fn request_of(id: &str, head: Head, request: Request) -> gateway::Request<http::Body> {
-    gateway::Request { id: id.to_owned(), random: String::new(), head, body: http::Body(request) }
+fn request_of(id: String, head: Head, edge: &Rc<Edge>) -> gateway::Request<http::Body> {
+    gateway::Request { id, random: String::new(), head, body: http::Body(Rc::clone(edge)) }
 }
 
 /// Runs the stages apart from the client's connection: what was admitted is answered, settled and
@@ -123,21 +146,19 @@ async fn analyze(
     interface: Interface,
     id: String,
     head: Head,
-    request: Request,
     settings: Rc<Settings>,
-    env: Env,
-    context: &Context,
+    edge: &Rc<Edge>,
 ) -> Reply {
-    let request =
-        gateway::Request { id: id.clone(), random: http::request_id(), head, body: http::Body(request) };
-    apart(context, &id, |sender| async move {
-        let services = Services {
-            buckets: buckets_of(&env, &settings),
-            ledger: ledger_of(env, &settings),
-            upstream: upstream::Client::new(),
-            cache: cache::Answers,
-            keys: keys::Keys,
-        };
+    let mut request = request_of(id.clone(), head, edge);
+    request.random = http::request_id();
+    let services = Services {
+        buckets: buckets_of(edge, &settings),
+        ledger: ledger_of(edge, &settings),
+        upstream: upstream::Client::new(Rc::clone(edge)),
+        cache: cache::Answers(Rc::clone(edge)),
+        keys: keys::Keys(Rc::clone(edge)),
+    };
+    apart(edge, &id, |sender| async move {
         let reply = |reply| drop(sender.send(reply));
         let report = gateway::analyze(interface, request, &settings, &services, now, reply).await;
         tell(&report);
@@ -148,12 +169,16 @@ async fn analyze(
 /// Runs a task that goes on when the client hangs up (`waitUntil`), and waits for the reply that it
 /// sends.
 async fn apart<F: Future<Output = ()> + 'static>(
-    context: &Context,
+    edge: &Edge,
     id: &str,
     task: impl FnOnce(oneshot::Sender<Reply>) -> F,
 ) -> Reply {
     let (sender, receiver) = oneshot::channel();
-    context.wait_until(task(sender));
+    let task = task(sender);
+    edge.apart(future_to_promise(async {
+        task.await;
+        Ok(JsValue::UNDEFINED)
+    }));
     // The sender is dropped without a word only if the task was ended from outside.
     receiver.await.unwrap_or_else(|_| problem::reply(&Reject::LedgerUnavailable, id))
 }

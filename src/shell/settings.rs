@@ -9,22 +9,26 @@ use worker::Env;
 
 use crate::policy::settings::{Entry, Fault, Settings};
 
-/// All that is wrong with the settings.
+/// All that is wrong.
 pub type Faults = Rc<Vec<Fault>>;
 
 thread_local! {
     static SETTINGS: OnceCell<Result<Rc<Settings>, Faults>> = const { OnceCell::new() };
+    static FAULTS: OnceCell<Faults> = const { OnceCell::new() };
 }
 
-/// The settings, or what is wrong with them.
-pub fn read(env: &Env) -> Result<Rc<Settings>, Faults> {
-    SETTINGS.with(|cell| {
-        cell.get_or_init(|| Settings::read(&environment(env)).map(Rc::new).map_err(Rc::new)).clone()
-    })
+/// The settings, or what is wrong with them. `env` is asked for the first time only.
+pub fn read(env: impl FnOnce() -> Env) -> Result<Rc<Settings>, Faults> {
+    let read = || Settings::read(&environment(&env())).map(Rc::new).map_err(Rc::new);
+    SETTINGS.with(|cell| cell.get_or_init(read).clone())
 }
 
 /// What is wrong with settings and bindings together.
-pub fn faults(env: &Env, settings: &Result<Rc<Settings>, Faults>) -> Vec<Fault> {
+pub fn faults(env: impl FnOnce() -> Env, settings: &Result<Rc<Settings>, Faults>) -> Faults {
+    FAULTS.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(look_for_faults(&env(), settings)))))
+}
+
+fn look_for_faults(env: &Env, settings: &Result<Rc<Settings>, Faults>) -> Vec<Fault> {
     let mut faults = settings.as_ref().err().map_or_else(Vec::new, |faults| faults.to_vec());
     let mut bindings = vec![("LEDGER", "Durable Object namespace"), ("LOGS_KV", "KV namespace")];
     if settings.as_ref().is_ok_and(|settings| settings.buckets_in_kv) {

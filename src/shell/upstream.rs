@@ -4,15 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use futures_util::{StreamExt, pin_mut};
-use worker::{
-    AbortController, AbortSignal, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect,
-    Response,
-};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsCast;
+use worker::Delay;
+use worker::js_sys::futures::JsFuture;
 
 use crate::policy::upstreams::Endpoint;
 use crate::seams::{Failed, Upstream, UpstreamError};
+use crate::shell::edge::Edge;
 use crate::stages::breaker::Breakers;
 
 /// Bytes of an answer that are read. A chat completion with our `max_tokens` is a few kilobytes.
@@ -23,29 +22,22 @@ thread_local! {
 }
 
 /// The upstreams, as this isolate knows them.
-pub struct Client(Rc<RefCell<Breakers>>);
+pub struct Client {
+    edge: Rc<Edge>,
+    breakers: Rc<RefCell<Breakers>>,
+}
 
 impl Client {
     /// All of them.
-    pub fn new() -> Self {
-        Self(BREAKERS.with(Rc::clone))
+    pub fn new(edge: Rc<Edge>) -> Self {
+        Self { edge, breakers: BREAKERS.with(Rc::clone) }
     }
-}
-
-fn init(to: &Endpoint, body: String) -> worker::Result<RequestInit> {
-    let headers = Headers::new();
-    headers.set("Authorization", &format!("Bearer {}", to.key.expose()))?;
-    headers.set("Content-Type", "application/json")?;
-    headers.set("Accept", "application/json")?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
-    Ok(init)
 }
 
 impl Upstream for Client {
     async fn ask(&self, to: &Endpoint, body: String, deadline: Duration) -> Result<Vec<u8>, Failed> {
-        let init = init(to, body).map_err(|_| UpstreamError::Connection)?;
-        fetch_bounded(&to.api_base.chat_completions(), init, MOST_BYTES, deadline).await
+        let post = Post { key: to.key.expose(), json: &body };
+        fetch(&self.edge, &to.api_base.chat_completions(), Some(post), MOST_BYTES, deadline).await
     }
 
     async fn pause(&self, span: Duration) {
@@ -53,77 +45,63 @@ impl Upstream for Client {
     }
 
     fn breakers(&self) -> &RefCell<Breakers> {
-        &self.0
+        &self.breakers
     }
+}
+
+/// What is posted, and the key that goes with it.
+pub struct Post<'a> {
+    key: &'a str,
+    json: &'a str,
 }
 
 /// Fetches a body of at most `most` bytes, all within `deadline`, from where the operator said and
 /// nowhere else.
-///
-/// One deadline for all of it: a provider that queues sends blank lines for minutes, which keeps
-/// every shorter time limit from firing.
-pub async fn fetch_bounded(
+pub async fn fetch(
+    edge: &Edge,
     url: &str,
-    mut init: RequestInit,
+    post: Option<Post<'_>>,
     most: usize,
     deadline: Duration,
 ) -> Result<Vec<u8>, Failed> {
-    // Followed, a redirect would carry the key to wherever it points.
-    init.with_redirect(RequestRedirect::Manual);
-    let request = Request::new_with_init(url, &init).map_err(|_| UpstreamError::Connection)?;
-    let controller = AbortController::default();
-    let signal = controller.signal();
-    let exchange = exchange(request, &signal, most);
-    let timer = Delay::from(deadline);
-    pin_mut!(exchange, timer);
-    match select(exchange, timer).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), _)) => {
-            controller.abort();
-            Err(UpstreamError::Timeout.into())
-        }
+    let authorization = post.as_ref().map(|post| format!("Bearer {}", post.key));
+    // Bytes, so that the text is not made UTF-16 in between.
+    let content = post.map(|post| Uint8Array::from(post.json.as_bytes()));
+    let fetched = edge.fetch(url, authorization, content, most, deadline.as_secs_f64() * 1_000.0);
+    let fetched = JsFuture::from(fetched).await.map_err(|error| {
+        let is_timeout = error.dyn_ref::<js_sys::Error>().is_some_and(|error| error.name() == "TimeoutError");
+        if is_timeout { UpstreamError::Timeout } else { UpstreamError::Connection }
+    })?;
+    if let Some(body) = fetched.dyn_ref::<Uint8Array>() {
+        return Ok(body.to_vec());
     }
-}
-
-async fn exchange(request: Request, signal: &AbortSignal, most: usize) -> Result<Vec<u8>, Failed> {
-    let mut response =
-        Fetch::Request(request).send_with_signal(signal).await.map_err(|_| UpstreamError::Connection)?;
-    let error = match response.status_code() {
-        200 => return Ok(read(&mut response, most).await?),
+    let Ok(failed) = fetched.dyn_into::<Array>() else {
+        return Err(UpstreamError::TooLarge.into());
+    };
+    let status = failed.get(0).as_f64().unwrap_or_default();
+    // A status has three digits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let status = status as u16;
+    let error = match status {
         // The provider's word that it did not take the request on. One that speaks of usage all the
         // same is not believed.
-        status @ (400..=404 | 413 | 415 | 422 | 429) => {
-            let body = read(&mut response, most).await.unwrap_or_default();
+        400..=404 | 413 | 415 | 422 | 429 => {
+            let body = failed.get(2).dyn_into::<Uint8Array>().map(|body| body.to_vec()).unwrap_or_default();
             let counted = String::from_utf8_lossy(&body).contains("\"usage\"");
             if counted { UpstreamError::Status(status) } else { UpstreamError::Refused(status) }
         }
         status => UpstreamError::Status(status),
     };
-    Err(Failed { error, retry_after: retry_after(&response) })
+    Err(Failed { error, retry_after: failed.get(1).as_string().and_then(|text| retry_after(&text)) })
 }
 
 /// RFC 9110, 10.2.3: seconds, or a date.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get("Retry-After").ok()??;
+fn retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = js_sys::Date::parse(&text);
+    let until = js_sys::Date::parse(text);
     // A day's worth at most; NaN is no number of milliseconds.
     let left = (until - js_sys::Date::now()).clamp(0.0, 86_400_000.0);
     left.is_finite().then(|| Duration::from_secs_f64(left / 1_000.0))
-}
-
-/// Reads a whole body of at most `most` bytes.
-async fn read(response: &mut Response, most: usize) -> Result<Vec<u8>, UpstreamError> {
-    let mut stream = response.stream().map_err(|_| UpstreamError::Connection)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| UpstreamError::Connection)?;
-        if body.len().saturating_add(chunk.len()) > most {
-            return Err(UpstreamError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }

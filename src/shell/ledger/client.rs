@@ -1,15 +1,18 @@
 //! The Worker's way to the ledger.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
-use worker::{Delay, Env};
+use worker::Delay;
+use worker::js_sys::futures::JsFuture;
 
-use super::{TREASURY, call};
+use super::TREASURY;
 use crate::ledger::outbox::{Outbox, Then, WAIT};
 use crate::ledger::wire::treasury::{Answer, Errand};
 use crate::ledger::wire::{Call, Command, Message, Outcome, Route, Settlement};
 use crate::seams::{self, LedgerUnavailable};
+use crate::shell::edge::Edge;
 use crate::shell::now;
 
 /// How often a subject's shard is looked for anew.
@@ -23,14 +26,14 @@ thread_local! {
 
 /// The ledger of this environment.
 pub struct Client {
-    env: Env,
+    edge: Rc<Edge>,
     shards: u32,
 }
 
 impl Client {
     /// With the number of shards in the settings, which holds where nothing else was heard.
-    pub const fn new(env: Env, shards: u32) -> Self {
-        Self { env, shards }
+    pub const fn new(edge: Rc<Edge>, shards: u32) -> Self {
+        Self { edge, shards }
     }
 
     async fn exchange<T: DeserializeOwned>(
@@ -38,9 +41,13 @@ impl Client {
         name: &str,
         message: &Call,
     ) -> Result<T, LedgerUnavailable> {
-        let answer = async { call(&self.env, name, &serde_json::to_string(message)?).await };
-        let read = |answer: String| serde_json::from_str(&answer).map_err(worker::Error::from);
-        answer.await.and_then(read).map_err(|error| {
+        let answer = async {
+            let message = serde_json::to_string(message)?;
+            let answer = JsFuture::from(self.edge.ledger(name, &message)?).await?;
+            // What is no text is no JSON either.
+            Ok(serde_json::from_str(&answer.as_string().unwrap_or_default())?)
+        };
+        answer.await.map_err(|error: worker::Error| {
             worker::console_error!("ledger: {error}");
             LedgerUnavailable
         })

@@ -118,7 +118,7 @@ fn text<T: Serialize>(answer: &T) -> worker::Result<String> {
 
 impl Object {
     fn settings(&self) -> worker::Result<Rc<Settings>> {
-        settings::read(&self.env).map_err(|_| "misconfigured".into())
+        settings::read(|| self.env.clone()).map_err(|_| "misconfigured".into())
     }
 
     fn count(&self, change: impl Fn(&mut Operations)) {

@@ -1,0 +1,134 @@
+// The parts of a request that are cheaper in JavaScript than from Rust, where every step across the
+// border costs more than what is done there: the head arrives as one text, a reply leaves as one
+// call, bodies come whole. Nothing is decided here.
+
+// What stands for a header that is not there is the empty line, since a value has a sign before it.
+const value = (header) => (header === null ? "" : `=${header}`);
+
+/** A request's head as lines: see `head` in http.rs. */
+export function head(request) {
+  const { method, url, headers } = request;
+  // The platform's own spelling of the address: nothing is left to be normalised.
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const end = url.slice(start).search(/[?#]/);
+  const path = start < 0 ? "/" : url.slice(start, end < 0 ? undefined : start + end);
+  const get = (name) => value(headers.get(name));
+  const lines = [
+    method,
+    path,
+    get("Content-Type"),
+    get("Content-Encoding"),
+    get("Authorization"),
+    get("CF-Connecting-IP"),
+    get("Origin"),
+  ];
+  if (headers.has("Signature") || headers.has("Signature-Input")) {
+    const { protocol, host, search } = new URL(url);
+    lines.push(protocol.slice(0, -1), host, search, request.body === null ? "" : "=");
+    for (const [name, text] of headers) lines.push(`${name}:${text}`);
+  }
+  return lines.join("\n");
+}
+
+// Reads a stream to its end, of which at most `most` bytes are kept: `null` when there are more. Reading
+// goes on up to `drained` bytes, for a client that is still sending does not hear the answer.
+async function read(stream, most, drained) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.byteLength;
+    if (length <= most) chunks.push(chunk);
+    if (length > drained) break;
+  }
+  if (length > most) return null;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+// A body of a known length comes in one piece: streams cost a promise a chunk.
+const fits = (headers, most) => {
+  const length = headers.get("Content-Length");
+  return length !== null && Number(length) <= most;
+};
+
+/** One request, and what the stages need of the platform while they serve it. */
+export class Edge {
+  constructor(request, env, context) {
+    this.request = request;
+    this.env = env;
+    this.context = context;
+  }
+
+  /** Goes on with a task also when the client hangs up. */
+  apart(task) {
+    this.context.waitUntil(task);
+  }
+
+  /** The request's body, `null` when it has more than `most` bytes. */
+  async body(most, drained) {
+    const { request } = this;
+    if (request.body === null) return new Uint8Array();
+    if (!fits(request.headers, most)) return read(request.body, most, drained);
+    const body = new Uint8Array(await request.arrayBuffer());
+    return body.byteLength <= most ? body : null;
+  }
+
+  /** A response. `headers` are lines of name and value. */
+  reply(status, headers, body) {
+    const list = headers.split("\n").map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon), line.slice(colon + 1)];
+    });
+    return new Response(body ?? null, { status, headers: list });
+  }
+
+  /** Calls an object of the ledger by its name: text in, text out. */
+  ledger(name, message) {
+    return this.env.LEDGER.getByName(name).exchange(message);
+  }
+
+  /**
+   * Fetches: the body of a 200, of at most `most` bytes; or a list of status, `Retry-After` and the
+   * body; or `null` for a body that is too long. Throws a `TimeoutError` at the deadline.
+   *
+   * One deadline for all of it: a provider that queues sends blank lines for minutes, which keeps every
+   * shorter time limit from firing.
+   */
+  async fetch(url, authorization, content, most, deadline) {
+    const headers = { Accept: "application/json" };
+    if (authorization !== undefined) headers.Authorization = authorization;
+    if (content !== undefined) headers["Content-Type"] = "application/json";
+    const response = await fetch(url, {
+      method: content === undefined ? "GET" : "POST",
+      headers,
+      body: content,
+      // Followed, a redirect would carry the key to wherever it points.
+      redirect: "manual",
+      signal: AbortSignal.timeout(deadline),
+    });
+    let body = new Uint8Array();
+    if (response.body !== null) {
+      body = fits(response.headers, most)
+        ? new Uint8Array(await response.arrayBuffer())
+        : await read(response.body, most, most);
+    }
+    if (response.status === 200 || body === null) return body;
+    return [response.status, response.headers.get("Retry-After"), body];
+  }
+
+  /** An answer in the data centre's cache, which on `workers.dev` and in previews keeps nothing. */
+  async cached(address) {
+    return (await caches.default.match(address))?.text();
+  }
+
+  /** Keeps an answer there. */
+  async keep(address, answer, seconds) {
+    const headers = { "Cache-Control": `max-age=${seconds}` };
+    await caches.default.put(address, new Response(answer, { headers }));
+  }
+}

@@ -1,0 +1,52 @@
+//! The border to JavaScript: `edge.mjs` says what is on the other side, and why it is there.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::Env;
+use worker::js_sys::Promise;
+
+#[wasm_bindgen]
+extern "C" {
+    /// One request, and what the stages need of the platform while they serve it.
+    pub type Edge;
+
+    /// The Worker's bindings.
+    #[wasm_bindgen(method, getter)]
+    pub fn env(this: &Edge) -> Env;
+
+    /// Goes on with a task also when the client hangs up.
+    #[wasm_bindgen(method)]
+    pub fn apart(this: &Edge, task: Promise);
+
+    /// The body as a `Uint8Array`, `null` when it has more than `most` bytes.
+    #[wasm_bindgen(method)]
+    pub fn body(this: &Edge, most: usize, drained: usize) -> Promise;
+
+    /// A `Response`. `headers` are lines of name and value.
+    #[wasm_bindgen(method, catch)]
+    pub fn reply(this: &Edge, status: u16, headers: &str, body: Option<&str>) -> Result<JsValue, JsValue>;
+
+    /// An object's answer, a string.
+    #[wasm_bindgen(method, catch)]
+    pub fn ledger(this: &Edge, name: &str, message: &str) -> Result<Promise, JsValue>;
+
+    /// The body of a 200 as a `Uint8Array`, or a list of status, `Retry-After` and body, or `null` for a
+    /// body that is too long. `deadline` in milliseconds.
+    #[wasm_bindgen(method)]
+    pub fn fetch(
+        this: &Edge,
+        url: &str,
+        authorization: Option<String>,
+        content: Option<js_sys::Uint8Array>,
+        most: usize,
+        deadline: f64,
+    ) -> Promise;
+
+    /// What the data centre's cache has under an address, a string or `undefined`.
+    #[wasm_bindgen(method)]
+    pub fn cached(this: &Edge, address: &str) -> Promise;
+
+    /// Keeps a text there.
+    #[wasm_bindgen(method)]
+    pub fn keep(this: &Edge, address: &str, answer: &str, seconds: f64) -> Promise;
+}
