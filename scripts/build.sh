@@ -22,9 +22,10 @@ export WASM_OPT_BIN=$PWD/node_modules/.bin/wasm-opt
 # Its own backtrace would bury the compiler's words.
 RUST_BACKTRACE=0 "$WORKER_BUILD" --release "$folder" >&2
 
-# The names of functions, which worker-build keeps, are a twentieth of what is uploaded.
+# The names of functions, which worker-build keeps, are a twentieth of what is uploaded. A profile wants
+# them: KEEP_NAMES=1.
 wasm=$folder/build/index_bg.wasm
-"$WASM_OPT_BIN" --strip-debug --strip-producers "$wasm" -o "$wasm" >&2
+[ -n "${KEEP_NAMES:-}" ] || "$WASM_OPT_BIN" --strip-debug --strip-producers "$wasm" -o "$wasm" >&2
 
 # What the runtime sees stands before what worker-build wrote, in one module.
 entry=$folder/src/shell/entry.mjs
@@ -32,7 +33,7 @@ if [ -f "$entry" ]; then
   mv "$folder/build/index.js" "$folder/build/gateway.js"
   cp "${entry%/*}"/*.mjs "$folder/build/"
   "$ESBUILD_BIN" "$folder/build/entry.mjs" --bundle --minify-whitespace --minify-syntax --format=esm \
-    '--external:cloudflare:*' --external:./index_bg.wasm --log-level=warning --outfile="$folder/build/index.js" >&2
+    --inject:"$folder/build/microtask.mjs" '--external:cloudflare:*' --external:./index_bg.wasm --log-level=warning --outfile="$folder/build/index.js" >&2
   rm "$folder"/build/gateway.js "$folder"/build/*.mjs
 fi
 

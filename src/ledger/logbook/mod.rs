@@ -40,6 +40,7 @@ pub struct Entry {
     /// The KV key: machine and time.
     pub key: String,
     /// JSON, one line.
+    #[serde(with = "crate::ledger::wire::verbatim")]
     pub line: String,
 }
 

@@ -2,6 +2,7 @@
 
 pub mod state;
 pub mod treasury;
+pub(crate) mod verbatim;
 
 #[cfg(test)]
 mod tests;
@@ -165,7 +166,7 @@ pub struct Settlement {
     /// The time of the log record.
     pub record_at: UnixMillis,
     /// The log record: one line of JSON.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "verbatim::optional")]
     pub record: Option<String>,
 }
 

@@ -66,7 +66,7 @@ fn what_a_shard_is_told_has_one_form() {
     let message = Message { to: 1, of: 4, settled: vec![settled], command: Some(admit) };
     pinned(
         &Call::Shard(message),
-        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":"{}"}],"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
+        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":{}}],"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
     );
     for (command, text) in [
         (
