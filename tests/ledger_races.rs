@@ -299,7 +299,7 @@ fn a_settlement_that_rides_with_a_refused_request_is_stored() {
     objects.crash(); // put away after ten idle seconds
     let stored = objects.shard(0).stored[rows::SHARD].clone();
     assert!(
-        stored.contains("\\\"request_id\\\":\\\"a\\\""),
+        stored.contains(r#"{"request_id":"a"}"#),
         "the record of `a` is lost, its money stays reserved: {stored}"
     );
 }
@@ -395,7 +395,7 @@ fn no_row_is_larger_than_the_platform_takes() {
         let now = at(n * 10);
         objects.exchange(to(0, 1, Command::Admit(admission(&id, "m", 1_000))), now);
         let mut s = settlement(&id, "m", 0, 1, Charge::Nothing);
-        s.record = Some("x".repeat(17_000));
+        s.record = Some(format!("\"{:17000}\"", ""));
         objects.exchange(Message { to: 0, of: 1, settled: vec![s], command: None }, now);
         let shard = objects.shard(0);
         for batch in std::mem::take(&mut shard.batches) {

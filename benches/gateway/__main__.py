@@ -1,4 +1,4 @@
-"""The gateway's benchmarks: `python3 benches/gateway [table] [ledger] [authenticate] [timing]`, without a name all
+"""The gateway's benchmarks: `python3 benches/gateway [table] [ledger] [operations] [authenticate] [timing]`, without a name all
 of them; or `profile`. `make bench` builds what they need first."""
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 import authenticate
 import ledger
 import load
+import operations
 import profiling
 import report
 import table
@@ -52,6 +53,9 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> dict:
     if name == "ledger":
         found = ledger.rows(ledger.measure(folder, storage, max(options.rounds, ledger.ROUNDS), options.seconds))
         return {"rows": found, "targets": ledger.targets(found)}
+    if name == "operations":
+        found = operations.rows(operations.measure(folder, storage))
+        return {"rows": found, "targets": operations.targets(found)}
     if name == "authenticate":
         return {"rows": authenticate.rows(authenticate.measure(folder, storage))}
     return {"rows": timing.rows(timing.measure(folder, storage))}
@@ -60,7 +64,7 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> dict:
 def main() -> int:
     options = arguments()
     names = [name for name in (*NAMES, PROFILE) if name in (options.names or NAMES)]
-    if {"table", "ledger", PROFILE} & set(names):
+    if {"table", "ledger", "operations", PROFILE} & set(names):
         program("wrk", "wrk")
         program("nginx", "nginx-light")
     if not (ROOT / "build/index_bg.wasm").exists():

@@ -142,9 +142,20 @@ def times(section: dict) -> str:
     return markdown(["answers", "medians differ by µs", "95 %", "Welch's t", "Mann-Whitney z", ""], lines)
 
 
+def spending(section: dict) -> str:
+    names = list(section["rows"][0]["each"])
+    lines = [
+        [row["what"], row["traffic"], *(f"{row['each'][name]:.3f}" for name in names), f"{row['capacity']:,}", row["limit"]]
+        for row in section["rows"]
+    ]
+    heads = ["each request", "traffic", *names, "requests a day", "limited by"]
+    return markdown(heads, lines) + judged(section)
+
+
 SECTIONS = {
     "table": ("The gateway and its peers", table),
     "ledger": ("One shard of the ledger", shard),
+    "operations": ("What a request takes of the free plan", spending),
     "authenticate": ("What authenticating costs", authenticating),
     "timing": ("Whether the time of a 401 tells a kid that exists from one that does not", times),
 }

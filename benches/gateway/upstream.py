@@ -29,6 +29,7 @@ http {{
     listen 127.0.0.1:{port};
     default_type application/json;
     location / {{ return 200 '{answer}'; }}
+    location = /told {{ stub_status; }}
   }}
 }}
 """
@@ -37,6 +38,7 @@ http {{
 class Upstream:
     def __init__(self, answer: dict, core: int, folder: Path):
         self.port = free_port()
+        self.asked = 0
         folder.mkdir()
         # In nginx's quotes a backslash and the quote itself are escaped; `$` would be a variable.
         text = json.dumps(answer)
@@ -56,6 +58,15 @@ class Upstream:
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
+
+    def requests(self) -> int:
+        """How many it has had, this question not among them."""
+        connection = Connection(self.port)
+        _, body = connection.ask(b"GET /told HTTP/1.1\r\nHost: told\r\n\r\n")
+        connection.close()
+        self.asked += 1
+        # "server accepts handled requests" and the numbers of the last three in the next line.
+        return int(body.split(b"\n")[2].split()[2]) - self.asked
 
     def wait(self, folder: Path) -> None:
         for _ in range(100):

@@ -79,7 +79,7 @@ def null_worker(_run: Run) -> Worker:
     return Worker(built(folder))
 
 
-def ours(cache: bool = False) -> Callable[[Run], Worker]:
+def ours(cache: bool = False, shards: int = 1) -> Callable[[Run], Worker]:
     def make(run: Run) -> Worker:
         texts = ENDLESS | {
             "API_BASE": run.upstream,
@@ -87,6 +87,7 @@ def ours(cache: bool = False) -> Callable[[Run], Worker]:
             "TOKEN_KEYS": credentials.ring(run.key),
             "OPERATOR_KEYS": credentials.ring(run.operator),
             "CACHE_TTL_SECONDS": "3600" if cache else "0",
+            "SHARDS": str(shards),
         }
         return gateway(texts, cache)
 
@@ -156,5 +157,6 @@ VARIANTS = [
     Variant(MODEL, ours(), bearer(SMALL), b'"source":"model"', connections=ALL, floor=FLOOR),
     Variant("model, Bearer, 200 machines", ours(), bearer(SMALL, MANY), b'"source":"model"', floor=FLOOR),
     Variant("model, signed, 200 machines", ours(), signed(SMALL), b'"source":"model"', floor=FLOOR),
+    Variant("model, Bearer, 200 machines, 4 shards", ours(shards=4), bearer(SMALL, MANY), b'"source":"model"', floor=FLOOR),
     Variant(LARGE_MODEL, ours(), bearer(LARGE), b'"source":"model"', floor=LARGE_FLOOR),
 ]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::leases::plan_pool;
+use super::snapshot::AHEAD;
 use super::{MOST_MACHINES_AT_ONCE, Reservation, Shard, Turn};
 use crate::ledger::bucket::Level;
 use crate::ledger::fund::{Room, SERVICE};
@@ -122,7 +123,8 @@ impl Shard {
         // Never past the machine's cap: after a crash it counts as spent.
         let rest = plan.machine_daily.saturating_sub(machine.account.used());
         let part = NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN);
-        machine.margin = worst.saturating_add(worst.min(part)).min(rest);
+        let ahead = worst.saturating_mul(AHEAD).min(part);
+        machine.margin = worst.saturating_add(ahead).min(rest);
         machine.tat = tat;
         machine.in_flight = machine.in_flight.saturating_add(1);
         machine.seen = now.millis();

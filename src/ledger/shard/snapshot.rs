@@ -18,8 +18,10 @@ use crate::ledger::wire::{Budget, Route};
 use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
 
-/// Requests for which a fund may be written down ahead in dense traffic: at most, and at least.
-const AHEAD: u64 = 64;
+/// Requests of a machine that may be written down ahead in dense traffic.
+pub(super) const AHEAD: u64 = 64;
+/// Requests for which a fund may be: at most, and at least.
+const AHEAD_AT_MOST: u64 = 128;
 const AHEAD_AT_LEAST: u64 = 2;
 /// Between the two, the part (one in so many) of what is left of its lease. So crash after crash takes
 /// less and less.
@@ -187,18 +189,19 @@ impl Shard {
         for (slot, entries) in chunks {
             rows.push(rows::row(rows::log_key(slot), &entries)?);
         }
-        let mut largest = NanoUsd::ZERO;
+        let mut is_any_ahead = false;
         let mut machines = BTreeMap::new();
         for (subject, machine) in &mut self.machines {
             let recent = now.since(UnixMillis::from_millis(machine.seen)) <= LATELY;
             let margin = if ahead && recent { machine.margin } else { NanoUsd::ZERO };
-            largest = largest.max(margin);
+            is_any_ahead |= margin > NanoUsd::ZERO;
             let gone = machine.account.used().saturating_add(margin);
             machine.stored = (machine.account.day(), gone);
             let listed = machine.nonces.after(cutoff);
             machines.insert(subject.as_str(), StoredMachine::of(machine, gone, listed));
         }
-        let (margin, least) = (largest.saturating_mul(AHEAD), largest.saturating_mul(AHEAD_AT_LEAST));
+        let each = if is_any_ahead { self.usual } else { NanoUsd::ZERO };
+        let (margin, least) = (each.saturating_mul(AHEAD_AT_MOST), each.saturating_mul(AHEAD_AT_LEAST));
         let funds = self.funds.iter_mut().map(|(pool, fund)| {
             // A plan that nobody asks for would lose its lease to a crash in the traffic of another.
             let is_used = fund.account.used() > NanoUsd::ZERO;
