@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test test-python test-guards bench fuzz lint clean setup worker null-worker force
+.PHONY: help build dev test test-python test-guards bench instructions size fuzz lint clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -13,8 +13,11 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pip-aide-gateway
 WORKER_BUILD_VERSION := 0.8.7
 WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/version = |"/, ""); print }' Cargo.lock)
 
+TWIGGY_VERSION := 0.8.0
+
 WORKER_BUILD := $(CACHE)/worker-build-$(WORKER_BUILD_VERSION)/bin/worker-build
 WASM_BINDGEN := $(CACHE)/wasm-bindgen-cli-$(WASM_BINDGEN_VERSION)/bin/wasm-bindgen
+TWIGGY := $(CACHE)/twiggy-$(TWIGGY_VERSION)/bin/twiggy
 
 # What the Worker is made of. The command line under src/bin is not part of it.
 INPUTS := $(sort $(wildcard Cargo.toml Cargo.lock openapi.json scripts/build.sh) \
@@ -49,6 +52,7 @@ dev: build ## Build, start the gateway on http://127.0.0.1:8787 (PORT=9000 moves
 
 test: build test-python ## Build, then run every test, native and against the real workerd
 	cargo test --locked
+	@scripts/instructions.sh
 
 test-python: ## The tests of pip-aide-login only
 	python3 -m unittest discover -s clients/python/tests
@@ -59,6 +63,13 @@ test-guards: ## Take the ledger's guards out one by one, and look that a test fa
 bench: build ## Measure it on loopback, 10 minutes; ONLY=table VARIANTS=regex SAVE=1: benches/gateway/README.md
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory null-worker
 	@python3 -B benches/gateway $(ONLY) $(BENCH_OPTIONS)
+
+instructions: ## Count the instructions of the pure steps, and hold them against their budget: SAVE=1 writes it
+	@scripts/instructions.sh $(if $(SAVE),--save)
+
+size: build ## What the Worker's module is made of
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(TWIGGY)
+	@scripts/size.sh '$(TWIGGY)'
 
 fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
 	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
@@ -101,6 +112,9 @@ $(WORKER_BUILD):
 # Its own lock file pins a libc that newer compilers refuse, hence no --locked.
 $(WASM_BINDGEN):
 	@scripts/install-tool.sh '$(CACHE)' wasm-bindgen-cli '$(WASM_BINDGEN_VERSION)' '2 minutes'
+
+$(TWIGGY):
+	@scripts/install-tool.sh '$(CACHE)' twiggy '$(TWIGGY_VERSION)' '1 minute'
 
 # npm empties node_modules first, so a half-done install has no mark. npm leaves the packages'
 # install scripts out; none is needed.

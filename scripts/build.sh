@@ -22,9 +22,10 @@ export WASM_OPT_BIN=$PWD/node_modules/.bin/wasm-opt
 # Its own backtrace would bury the compiler's words.
 RUST_BACKTRACE=0 "$WORKER_BUILD" --release "$folder" >&2
 
-# The names of functions, which worker-build keeps, are a twentieth of what is uploaded. A profile wants
-# them: KEEP_NAMES=1.
+# The names of functions, which worker-build keeps, are a twentieth of what is uploaded. `make size` reads
+# them in a copy; a profile wants them in place: KEEP_NAMES=1.
 wasm=$folder/build/index_bg.wasm
+cp "$wasm" "$folder/build/.named.wasm"
 [ -n "${KEEP_NAMES:-}" ] || "$WASM_OPT_BIN" --strip-debug --strip-producers "$wasm" -o "$wasm" >&2
 
 # What the runtime sees stands before what worker-build wrote, in one module.

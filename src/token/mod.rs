@@ -24,7 +24,7 @@ pub mod keys;
 mod mac;
 pub mod machine_id;
 pub mod network;
-mod signature_base;
+pub mod signature_base;
 pub mod signed;
 pub mod strict_json;
 mod structured;

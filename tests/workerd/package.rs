@@ -7,10 +7,12 @@ use std::process::{Command, Stdio};
 use crate::support::process::Folder;
 use crate::support::project;
 
-const LIMIT: usize = 1 << 20;
+/// The budget; the free plan takes 3 MiB (developers.cloudflare.com/workers/platform/limits). `make size`
+/// says what it is spent on.
+const BUDGET: usize = 700 << 10;
 
 #[test]
-fn it_can_be_deployed_and_is_under_a_mebibyte() {
+fn it_can_be_deployed_and_is_within_its_size() {
     assert!(project().join("build/index.js").is_file(), "there is no built Worker: run `make build` first");
     let folder = Folder::new("package");
     let outdir = folder.path().join("out");
@@ -34,7 +36,7 @@ fn it_can_be_deployed_and_is_under_a_mebibyte() {
     assert!(files.iter().any(|path| path.ends_with(".wasm")), "no module: {files:?}");
     let size: usize = files.iter().map(|path| gzipped(Path::new(path))).sum();
     println!("{size} bytes gzipped: {files:?}");
-    assert!(size < LIMIT, "{size} bytes gzipped: {files:?}");
+    assert!(size < BUDGET, "{size} bytes gzipped: {files:?}");
 }
 
 fn list(folder: &Path, files: &mut Vec<String>) {
