@@ -16,6 +16,8 @@ export default {
   },
 };
 
+export { LedgerCore };
+
 export class Ledger extends DurableObject {
   #core;
   #exchange;
