@@ -367,6 +367,39 @@ fn a_record_is_logged_once_whenever_its_settlement_comes_again() {
     assert_eq!(entries, 1, "batches {lines}, row {}", row["log"]);
 }
 
+/// Of hundreds that left since, too.
+#[test]
+fn a_record_that_left_with_many_others_is_known_when_it_comes_again() {
+    const REQUESTS: u64 = 300;
+    let mut objects = Objects::new(limits(1_000_000, 1));
+    let settle = |number: u64| Settlement {
+        record_at: at(number),
+        ..settlement(&number.to_string(), "m", 0, 1, Charge::Nothing)
+    };
+    for number in 0..REQUESTS {
+        let command = Command::Admit(admission(&number.to_string(), "m", 100));
+        assert!(matches!(objects.exchange(to(0, 1, command), at(number)), Outcome::Admitted { .. }));
+        objects.exchange(Message { to: 0, of: 1, settled: vec![settle(number)], command: None }, at(number));
+    }
+    let mut logged = 0;
+    for second in 1..8 {
+        let shard = objects.shard(0);
+        shard.tidy(at(second * 3_000));
+        while let Some(batch) = shard.batches.pop() {
+            logged += batch.value.lines().count() as u64;
+            shard.batch_ended(batch.last, true, at(second * 3_000));
+        }
+    }
+    assert_eq!(logged, REQUESTS);
+    // What its isolate could not know to have arrived, it sends again.
+    objects.crash();
+    let again = Message { to: 0, of: 1, settled: (0..REQUESTS).map(settle).collect(), command: None };
+    objects.exchange(again, at(30_000));
+    let row: serde_json::Value = serde_json::from_str(&objects.shard(0).stored[rows::SHARD]).unwrap();
+    assert_eq!(row["log"]["entries"], serde_json::json!([]), "logged twice");
+    assert!(objects.shard(0).batches.is_empty(), "logged twice");
+}
+
 /// Changes of one target that overtake each other.
 #[test]
 fn a_late_restore_does_not_undo_a_later_revocation() {

@@ -1,6 +1,7 @@
 //! Log records on their way to KV. They are durable with the shard's rows before they are answered
 //! for, and leave in batches: KV allows a thousand writes a day where requests are many more.
 
+pub mod departed;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::departed::Departed;
 use crate::units::UnixMillis;
 
 /// KV writes that may follow each other at once.
@@ -23,8 +25,6 @@ const FULL_BYTES: usize = 3 * 1_048_576;
 const MOST_BYTES_IN_ROW: usize = 48 * 1_024;
 /// Bytes of records in a row of their own.
 const MOST_BYTES_IN_CHUNK: usize = 512 * 1_024;
-/// Keys of records that left which are remembered.
-const MOST_LEFT: usize = 64;
 /// Where requests are many, records wait so long for company.
 const COMPANY: Duration = Duration::from_secs(2);
 /// After a refused write, the next waits this long, and twice as long each time.
@@ -65,8 +65,8 @@ pub struct Stored {
     pub allowance: UnixMillis,
     /// The number of the first record that waits. Rows of earlier records may hold some that left.
     pub first: u64,
-    /// Keys of the latest records that left, so that one that comes again after a crash is known.
-    pub left: VecDeque<String>,
+    /// Records that left lately.
+    pub left: Departed,
     /// Rows with earlier records.
     pub chunks: Vec<Chunk>,
     /// Records in the main row.
@@ -99,7 +99,7 @@ pub struct Logbook {
     durable: u64,
     /// Records before this one have left.
     first: u64,
-    left: VecDeque<String>,
+    left: Departed,
     chunks: VecDeque<Chunk>,
     /// A bucket of KV writes like [`crate::ledger::bucket`], in milliseconds.
     allowance: UnixMillis,
@@ -162,7 +162,7 @@ impl Logbook {
     /// Whether a record with this key waits, or left lately.
     #[must_use]
     pub fn knows(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key) || self.left.iter().any(|left| left == key)
+        self.entries.iter().any(|entry| entry.key == key) || self.left.knows(key)
     }
 
     /// Whether no record waits.
@@ -288,15 +288,11 @@ impl Logbook {
         }
         self.sent = None;
         self.retry_after = Duration::ZERO;
-        while self.entries.front().is_some_and(|entry| entry.number <= last)
-            && let Some(entry) = self.entries.pop_front()
-        {
+        let count = self.entries.partition_point(|entry| entry.number <= last);
+        for entry in self.entries.range(..count) {
             self.bytes = self.bytes.saturating_sub(entry.line.len());
-            self.left.push_back(entry.key);
-            if self.left.len() > MOST_LEFT {
-                self.left.pop_front();
-            }
         }
+        self.left.add(self.entries.drain(..count).map(|entry| entry.key), now);
         self.oldest_at = now;
         self.forget_chunks();
     }

@@ -1,17 +1,13 @@
 //! The end of a request: what it cost, or that nobody knows.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::leases::plan_pool;
 use super::{Reservation, Shard};
 use crate::ledger::fund::SERVICE;
+use crate::ledger::logbook::departed::REMEMBERED;
 use crate::ledger::wire::{Charge, Settlement};
 use crate::units::{NanoUsd, UnixMillis};
-
-/// No request lives so long: its record came before, or was written when it expired.
-const LATEST: Duration = Duration::from_secs(60);
 
 impl Shard {
     /// Ends a reservation. One that is not open was settled before, has expired, or was lost in a
@@ -32,7 +28,7 @@ impl Shard {
         // What a crash took is charged; its record arrives all the same, perhaps for the second time. In
         // this epoch, though, one that is not open has its record.
         let key = record_key(&subject, record_at);
-        let may_be_lost = epoch < self.epoch && now.since(record_at) < LATEST;
+        let may_be_lost = epoch < self.epoch && now.since(record_at) < REMEMBERED;
         let is_new = reservation.is_some() || (may_be_lost && !self.logbook.knows(&key));
         if let Some(record) = record.filter(|_| is_new) {
             self.logbook.add(key, record, now);
