@@ -1,7 +1,7 @@
 // Stands before the built Worker and counts what it asks of the platform: each binding that costs
 // something is replaced by one that counts and passes on. GET /counted tells, and starts again from 0;
 // GET /written tells every write to KV so far, as {namespace, key, at}, the time in milliseconds.
-import Gateway, { Ledger as Built, LedgerCore } from "./index.js";
+import gateway, { Ledger as Built, LedgerCore } from "./index.js";
 
 let counted = {};
 const count = (what) => {
@@ -81,7 +81,7 @@ export default {
   fetch(request, env, context) {
     const { pathname } = new URL(request.url);
     if (pathname === "/written") return Response.json(written);
-    if (pathname !== "/counted") return new Gateway(context, wrapped(env)).fetch(request);
+    if (pathname !== "/counted") return gateway.fetch(request, wrapped(env), context);
     const told = Response.json(counted);
     counted = {};
     return told;
