@@ -4,6 +4,7 @@ import json
 import platform
 from pathlib import Path
 
+import chart
 from machine import ROOT, cores
 from stats import median
 from table import Samples, ratios
@@ -184,4 +185,6 @@ def save(results: dict) -> Path:
     path = ROOT / "docs/performance.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text(document(results))
+    if "table" in results:
+        path.with_suffix(".svg").write_text(chart.draw(results["table"]))
     return path
