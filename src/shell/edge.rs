@@ -14,17 +14,13 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn env(this: &Edge) -> Env;
 
-    /// Goes on with a task also when the client hangs up.
-    #[wasm_bindgen(method)]
-    pub fn apart(this: &Edge, task: Promise);
-
     /// The body as a `Uint8Array`, `null` when it has more than `most` bytes.
     #[wasm_bindgen(method)]
     pub fn body(this: &Edge, most: usize, drained: usize) -> Promise;
 
-    /// A `Response`. `headers` are lines of name and value.
+    /// Gives the response. `headers` are lines of name and value.
     #[wasm_bindgen(method, catch)]
-    pub fn reply(this: &Edge, status: u16, headers: &str, body: Option<&str>) -> Result<JsValue, JsValue>;
+    pub fn reply(this: &Edge, status: u16, headers: &str, body: Option<&str>) -> Result<(), JsValue>;
 
     /// An object's answer, a string.
     #[wasm_bindgen(method, catch)]

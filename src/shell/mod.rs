@@ -14,7 +14,6 @@ mod upstream;
 use std::rc::Rc;
 
 use edge::Edge;
-use futures_channel::oneshot;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::console_error;
@@ -45,15 +44,18 @@ impl Gateway {
         Self
     }
 
-    /// Every request to the Worker: its head as lines, and what it needs of the platform. The promise
-    /// is of a `Response`.
+    /// Every request to the Worker: its head as lines, and what it needs of the platform. The response goes
+    /// to `edge`; the promise is of the end of all that is done for the request.
     pub fn serve(&self, head: &str, edge: Edge) -> Promise {
         let (head, origin) = http::head(head);
-        future_to_promise(serve(head, origin, Rc::new(edge)))
+        future_to_promise(async move {
+            serve(head, origin, Rc::new(edge)).await;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 }
 
-async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) -> Result<JsValue, JsValue> {
+async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
     let id = http::request_id();
     let bodyless = head.method == "HEAD";
     let settings = settings::read(|| edge.env());
@@ -62,55 +64,50 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) -> Result<JsV
     if let Some(reply) = cors::preflight(&head.method, &head.path, allowed.as_deref(), &id) {
         return http::respond(&edge, &reply, false);
     }
+    let respond = |reply: Reply| http::respond(&edge, &cors::expose(reply, allowed.as_deref()), bodyless);
     let route = route(&head.method, &head.path);
-    let reply = match route {
-        Ok(Route::Health) => status::health(&id),
-        Ok(Route::Ready) => status::ready(&settings::faults(|| edge.env(), &settings), &id),
+    match route {
+        Ok(Route::Health) => respond(status::health(&id)),
+        Ok(Route::Ready) => {
+            respond(status::ready(&settings::faults(|| edge.env(), &settings), &id));
+        }
         // A gateway that is not set up right serves nothing else, lest a limit be off unnoticed.
         route => match usable(&edge, settings).and_then(|settings| Ok((settings, route?))) {
-            Err(reject) => problem::reply(&reject, &id),
-            Ok((settings, route)) => serve_route(route, settings, id, head, &edge).await,
+            Err(reject) => respond(problem::reply(&reject, &id)),
+            // The response leaves before the request is recorded.
+            Ok((settings, Route::Analyze(interface))) => {
+                analyze(interface, id, head, &settings, &edge, respond).await;
+            }
+            Ok((settings, route)) => respond(serve_route(route, &settings, id, head, &edge).await),
         },
-    };
-    http::respond(&edge, &cors::expose(reply, allowed.as_deref()), bodyless)
+    }
 }
 
-async fn serve_route(route: Route, settings: Rc<Settings>, id: String, head: Head, edge: &Rc<Edge>) -> Reply {
+async fn serve_route(route: Route, settings: &Settings, id: String, head: Head, edge: &Rc<Edge>) -> Reply {
+    let ledger = ledger_of(edge, settings);
     match route {
-        Route::Health | Route::Ready | Route::Home => status::home(&id),
+        Route::Health | Route::Ready | Route::Home | Route::Analyze(_) => status::home(&id),
         Route::OpenApi => status::openapi(&id),
         Route::Me => {
-            // Apart from the connection too: it may be this request that fetches a provider's
-            // keys, which others wait for.
-            let (own_id, own_edge) = (id.clone(), Rc::clone(edge));
-            apart(edge, &id, |reply| async move {
-                let (ledger, buckets) = (ledger_of(&own_edge, &settings), buckets_of(&own_edge, &settings));
-                let keys = keys::Keys(own_edge);
-                let standing = gateway::me(&head, &own_id, &settings, &ledger, &buckets, &keys, now()).await;
-                drop(reply.send(standing));
-            })
-            .await
+            let buckets = buckets_of(edge, settings);
+            let keys = keys::Keys(Rc::clone(edge));
+            gateway::me(&head, &id, settings, &ledger, &buckets, &keys, now()).await
         }
         Route::Challenge => {
             let recent = enrolments::lately(now());
             let request = request_of(id, head, edge);
-            gateway::challenge(request, &settings, recent, http::random(), now()).await
+            gateway::challenge(request, settings, recent, http::random(), now()).await
         }
         Route::Enroll => {
-            let ledger = ledger_of(edge, &settings);
             let request = request_of(id, head, edge);
-            let (reply, recent) = gateway::enroll(request, &settings, &ledger, http::random(), now()).await;
+            let (reply, recent) = gateway::enroll(request, settings, &ledger, http::random(), now()).await;
             enrolments::heard(recent, now());
             reply
         }
         Route::Revocations => {
-            let ledger = ledger_of(edge, &settings);
-            gateway::revocations(request_of(id, head, edge), &settings, &ledger, now()).await
+            gateway::revocations(request_of(id, head, edge), settings, &ledger, now()).await
         }
-        Route::LedgerState => {
-            gateway::ledger_state(&head, &id, &settings, &ledger_of(edge, &settings), now()).await
-        }
-        Route::Analyze(interface) => analyze(interface, id, head, settings, edge).await,
+        Route::LedgerState => gateway::ledger_state(&head, &id, settings, &ledger, now()).await,
     }
 }
 
@@ -140,47 +137,26 @@ fn request_of(id: String, head: Head, edge: &Rc<Edge>) -> gateway::Request<http:
     gateway::Request { id, random: String::new(), head, body: http::Body(Rc::clone(edge)) }
 }
 
-/// Runs the stages apart from the client's connection: what was admitted is answered, settled and
-/// logged also when nobody waits for it any more.
+/// Runs the stages.
 async fn analyze(
     interface: Interface,
     id: String,
     head: Head,
-    settings: Rc<Settings>,
+    settings: &Settings,
     edge: &Rc<Edge>,
-) -> Reply {
-    let mut request = request_of(id.clone(), head, edge);
+    respond: impl FnOnce(Reply),
+) {
+    let mut request = request_of(id, head, edge);
     request.random = http::request_id();
     let services = Services {
-        buckets: buckets_of(edge, &settings),
-        ledger: ledger_of(edge, &settings),
+        buckets: buckets_of(edge, settings),
+        ledger: ledger_of(edge, settings),
         upstream: upstream::Client::new(Rc::clone(edge)),
         cache: cache::Answers(Rc::clone(edge)),
         keys: keys::Keys(Rc::clone(edge)),
     };
-    apart(edge, &id, |sender| async move {
-        let reply = |reply| drop(sender.send(reply));
-        let report = gateway::analyze(interface, request, &settings, &services, now, reply).await;
-        tell(&report);
-    })
-    .await
-}
-
-/// Runs a task that goes on when the client hangs up (`waitUntil`), and waits for the reply that it
-/// sends.
-async fn apart<F: Future<Output = ()> + 'static>(
-    edge: &Edge,
-    id: &str,
-    task: impl FnOnce(oneshot::Sender<Reply>) -> F,
-) -> Reply {
-    let (sender, receiver) = oneshot::channel();
-    let task = task(sender);
-    edge.apart(future_to_promise(async {
-        task.await;
-        Ok(JsValue::UNDEFINED)
-    }));
-    // The sender is dropped without a word only if the task was ended from outside.
-    receiver.await.unwrap_or_else(|_| problem::reply(&Reject::LedgerUnavailable, id))
+    let report = gateway::analyze(interface, request, settings, &services, now, respond).await;
+    tell(&report);
 }
 
 /// What operators should see of a request that did not go well.
