@@ -4,7 +4,9 @@ use crate::analysis::command::UserCommand;
 use crate::analysis::packages;
 use crate::analysis::requirement::Requirement;
 
-/// The user's command, to be written anew with changes.
+/// The user's command, to be written anew with changes. Requirements are as the user wrote them until
+/// it is written: the one that cannot be said is often the one that is changed.
+#[derive(Clone, PartialEq)]
 pub(super) struct Anew {
     pub(super) requirements: Vec<Requirement>,
     pub(super) options: Vec<(&'static str, Option<String>)>,
@@ -12,7 +14,7 @@ pub(super) struct Anew {
 }
 
 impl Anew {
-    /// The command, if all of it can be said in an answer.
+    /// The command, if its options can be said in an answer.
     pub(super) fn of(command: &UserCommand) -> Option<Self> {
         if !command.unread.is_empty() || !command.essential_options.is_empty() {
             return None;
@@ -25,8 +27,16 @@ impl Anew {
         if !command.is_by_name() {
             return None;
         }
-        let requirements: Option<Vec<_>> = command.requirements.iter().map(Requirement::speakable).collect();
-        Some(Self { requirements: requirements?, options: command.options.clone(), through_python: false })
+        Some(Self {
+            requirements: command.requirements.clone(),
+            options: command.options.clone(),
+            through_python: false,
+        })
+    }
+
+    /// These commands, then the user's own once more if it can be said.
+    pub(super) fn then_again(first: Vec<String>, again: Option<Self>) -> Vec<String> {
+        first.into_iter().chain(again.and_then(|anew| anew.write())).collect()
     }
 
     pub(super) fn with(mut self, option: &'static str) -> Self {
@@ -63,14 +73,17 @@ impl Anew {
         self
     }
 
-    pub(super) fn write(&self) -> String {
+    /// The command, unless a requirement is left that an answer cannot hold.
+    pub(super) fn write(&self) -> Option<String> {
         let mut words =
             vec![if self.through_python { "python -m pip install" } else { "pip install" }.to_owned()];
         for (name, value) in &self.options {
             words.push((*name).to_owned());
             words.extend(value.clone());
         }
-        words.extend(self.requirements.iter().map(ToString::to_string));
-        words.join(" ")
+        for requirement in &self.requirements {
+            words.push(requirement.speakable()?.to_string());
+        }
+        Some(words.join(" "))
     }
 }

@@ -25,22 +25,31 @@ pub(super) fn newer_pip(case: &Case<'_>) -> Option<Vec<String>> {
         return None;
     }
     let upgrade = "python -m pip install --upgrade pip".to_owned();
-    Some(
-        [vec![upgrade], Anew::of(&case.facts.command).map(|anew| anew.write()).into_iter().collect()]
-            .concat(),
-    )
+    Some(Anew::then_again(vec![upgrade], Anew::of(&case.facts.command)))
 }
 
-/// An older build backend, then the user's command with it.
-pub(super) fn build_with(case: &Case<'_>) -> Option<Vec<String>> {
-    let anew = Anew::of(&case.facts.command)?.with("--no-build-isolation");
-    Some(vec![format!("pip install {}", case.arguments.join(" ")), anew.write()])
+/// An older build backend, then the user's command with it. Where that cannot be written anew the
+/// first step is still the right one.
+pub(super) fn build_with(case: &Case<'_>) -> Vec<String> {
+    let is_old = case.facts.python.is_some_and(|python| (python.major, python.minor) < (3, 9));
+    let mut words = vec!["pip install"];
+    words.extend(case.arguments.iter().map(|argument| match argument.split_once("==") {
+        // What needs Python 3.9 is no older backend for an older Python: its newest one is.
+        Some((name @ "setuptools", version))
+            if is_old && Version::parse(version).is_some_and(|version| version.major() > 75) =>
+        {
+            name
+        }
+        _ => argument,
+    }));
+    let again = Anew::of(&case.facts.command).map(|anew| anew.with("--no-build-isolation"));
+    Anew::then_again(vec![words.join(" ")], again)
 }
 
 /// What the build needs, then the user's command again.
-pub(super) fn install_first(case: &Case<'_>) -> Option<Vec<String>> {
+pub(super) fn install_first(case: &Case<'_>) -> Vec<String> {
     let first = format!("pip install {}", case.arguments.join(" "));
-    Some([vec![first], Anew::of(&case.facts.command).map(|anew| anew.write()).into_iter().collect()].concat())
+    Anew::then_again(vec![first], Anew::of(&case.facts.command))
 }
 
 /// The package whose build failed, as pip says: by the step that failed, else by what it was
@@ -76,19 +85,21 @@ pub(super) fn without_pin(case: &Case<'_>, unless_source_only: bool) -> Option<S
     if !held || (unless_source_only && packages::is_source_only(&name)) {
         return None;
     }
-    Some(Anew::of(command)?.change(&name, Requirement::unpinned).write())
+    Anew::of(command)?.change(&name, Requirement::unpinned).write()
 }
 
 /// The package that an import in the build did not find.
 pub(super) fn install_module(case: &Case<'_>) -> Option<Vec<String>> {
     let module = case.part(Kind::Module)?;
-    if packages::is_standard_library(module) || packages::removed_in(module).is_some() {
+    // The newest setuptools has no pkg_resources, so that installing it would not help.
+    let is_gone = module.split('.').next() == Some("pkg_resources");
+    if is_gone || packages::is_standard_library(module) || packages::removed_in(module).is_some() {
         return None;
     }
     let package = packages::package_for_import(module)?;
     let first = format!("pip install {package}");
-    let again = Anew::of(&case.facts.command).map(|anew| anew.with("--no-build-isolation").write());
-    Some([vec![first], again.into_iter().collect()].concat())
+    let again = Anew::of(&case.facts.command).map(|anew| anew.with("--no-build-isolation"));
+    Some(Anew::then_again(vec![first], again))
 }
 
 /// The newest version that has a wheel for this machine.
@@ -101,7 +112,7 @@ pub(super) fn only_wheels(case: &Case<'_>) -> Option<String> {
     let anew = Anew::of(command)?;
     let pinned = command.requirement(&name).is_some_and(|requirement| requirement.pin().is_some());
     let anew = if pinned { anew.change(&name, Requirement::unpinned) } else { anew };
-    Some(anew.with_value("--only-binary", &name).write())
+    anew.with_value("--only-binary", &name).write()
 }
 
 /// What took the place of the package whose build failed.
@@ -109,7 +120,7 @@ pub(super) fn replacement_of_given_up(case: &Case<'_>) -> Option<String> {
     let command = &case.facts.command;
     let name = case.failed_package().filter(|name| command.names(name))?.to_owned();
     let replacement = Requirement::of(packages::replacement_of(&name)?)?;
-    Some(Anew::of(command)?.change(&name, |_| replacement.clone()).write())
+    Anew::of(command)?.change(&name, |_| replacement.clone()).write()
 }
 
 pub(super) fn psycopg_binary(case: &Case<'_>) -> Option<String> {
@@ -117,7 +128,7 @@ pub(super) fn psycopg_binary(case: &Case<'_>) -> Option<String> {
     let binary =
         |requirement: &Requirement| Requirement { name: "psycopg2-binary".to_owned(), ..requirement.clone() };
     if command.names("psycopg2") {
-        return Some(Anew::of(command)?.change("psycopg2", binary).write());
+        return Anew::of(command)?.change("psycopg2", binary).write();
     }
     let windows_or_other =
         matches!(case.facts.system, Some(System::Windows | System::Linux | System::MacOs) | None);

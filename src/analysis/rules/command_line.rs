@@ -27,10 +27,10 @@ pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
     // A misspelt one is put right.
     let meant =
         AllowedOption::all().find(|option| !option.takes_value() && is_one_edit_apart(option.name, unknown));
-    Some(match meant {
+    match meant {
         Some(option) => anew.with(option.name).write(),
         None => anew.write(),
-    })
+    }
 }
 
 pub(super) fn is_number(word: &str) -> bool {
@@ -65,17 +65,14 @@ pub(super) fn corrected_requirement(case: &Case<'_>) -> Option<String> {
     if is_elsewhere || !command.requirement_files.is_empty() || !command.essential_options.is_empty() {
         return None;
     }
-    let mut requirements = Vec::new();
-    for requirement in &command.requirements {
-        requirements.push(requirement.speakable()?);
-    }
+    let mut requirements = command.requirements.clone();
     for word in &command.unread {
         let (name, version) = word.split_once('=').or_else(|| word.split_once('@'))?;
         let version = Version::parse(version.trim_matches(['=', ',', ' ']))?;
         requirements.push(Requirement::of(name)?.pinned(&version));
     }
     let anew = Anew { requirements, options: command.options.clone(), through_python: false };
-    (!anew.requirements.is_empty() && (joined != line || !command.unread.is_empty())).then(|| anew.write())
+    (!anew.requirements.is_empty() && (joined != line || !command.unread.is_empty())).then(|| anew.write())?
 }
 
 pub(super) fn with_patience(case: &Case<'_>) -> Option<String> {
@@ -83,5 +80,5 @@ pub(super) fn with_patience(case: &Case<'_>) -> Option<String> {
         return None;
     }
     let anew = Anew::of(&case.facts.command)?;
-    Some(anew.with_value("--timeout", "120").with_value("--retries", "10").write())
+    anew.with_value("--timeout", "120").with_value("--retries", "10").write()
 }

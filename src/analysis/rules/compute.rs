@@ -55,14 +55,14 @@ impl Compute {
             Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case)?],
             Self::CorrectedRequirement => vec![command_line::corrected_requirement(case)?],
             Self::WheelByName => vec![index::wheel_by_name(case)?],
-            Self::ThroughPython => vec![Anew::of(command)?.through_python().write()],
-            Self::WithUser => vec![Anew::of(command)?.with("--user").write()],
-            Self::WithoutUser => vec![Anew::of(command)?.without("--user").write()],
-            Self::WithoutCache => vec![Anew::of(command)?.with("--no-cache-dir").write()],
-            Self::IgnoringInstalled => vec![Anew::of(command)?.with("--ignore-installed").write()],
+            Self::ThroughPython => vec![Anew::of(command)?.through_python().write()?],
+            Self::WithUser => vec![Anew::of(command)?.with("--user").write()?],
+            Self::WithoutUser => vec![Anew::of(command)?.without("--user").write()?],
+            Self::WithoutCache => vec![Anew::of(command)?.with("--no-cache-dir").write()?],
+            Self::IgnoringInstalled => vec![Anew::of(command)?.with("--ignore-installed").write()?],
             Self::WithPatience => vec![command_line::with_patience(case)?],
             Self::WithOlderPip => {
-                vec!["python -m pip install pip==24.0".to_owned(), Anew::of(command)?.write()]
+                Anew::then_again(vec!["python -m pip install pip==24.0".to_owned()], Anew::of(command))
             }
             Self::PackageThatTheLogNames => vec![index::package_that_the_log_names(case)?],
             Self::VersionForThisPython => vec![index::version_for_this_python(case)?],
@@ -83,23 +83,19 @@ impl Compute {
             Self::VersionThatIsOffered => vec![index::version_that_is_offered(case)?],
             Self::NumpyOne => vec![build::numpy_one(case)?],
             Self::NewerPip => build::newer_pip(case)?,
-            Self::BuildWith => build::build_with(case)?,
+            Self::BuildWith => build::build_with(case),
             Self::UnpinnedOrNewerSetuptools => {
-                build::without_pin(case, false).map(|command| vec![command]).or_else(|| {
+                build::without_pin(case, false).map(|command| vec![command]).unwrap_or_else(|| {
                     let upgrade = "pip install --upgrade setuptools wheel".to_owned();
-                    Some(
-                        [vec![upgrade], Anew::of(command).map(|anew| anew.write()).into_iter().collect()]
-                            .concat(),
-                    )
-                })?
+                    Anew::then_again(vec![upgrade], Anew::of(command))
+                })
             }
-            Self::InstallFirst => build::install_first(case)?,
+            Self::InstallFirst => build::install_first(case),
             Self::WithoutPin => vec![build::without_pin(case, false)?],
             Self::WithoutPinUnlessSourceOnly => vec![build::without_pin(case, true)?],
             Self::InstallModule => build::install_module(case)?,
             Self::UnpinnedOrInstallFirst => build::without_pin(case, true)
-                .map(|command| vec![command])
-                .or_else(|| build::install_first(case))?,
+                .map_or_else(|| build::install_first(case), |command| vec![command]),
             Self::OnlyWheels => vec![build::only_wheels(case)?],
             Self::PsycopgBinary => vec![build::psycopg_binary(case)?],
         };

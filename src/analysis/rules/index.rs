@@ -40,7 +40,7 @@ pub(super) fn package_that_the_log_names(case: &Case<'_>) -> Option<String> {
         None => case.failed_package().filter(|name| command.names(name))?.to_owned(),
     };
     let advised = Requirement::of(advised)?;
-    Some(Anew::of(command)?.change(&old, |_| advised.clone()).write())
+    Anew::of(command)?.change(&old, |_| advised.clone()).write()
 }
 
 /// Without a version pip takes the newest that supports this Python.
@@ -50,7 +50,7 @@ pub(super) fn version_for_this_python(case: &Case<'_>) -> Option<String> {
     let name = case.part(Kind::Name).unwrap_or(first);
     let command = &case.facts.command;
     if command.requirement(name).is_some_and(|requirement| !requirement.clauses.is_empty()) {
-        return Some(Anew::of(command)?.change(name, Requirement::unpinned).write());
+        return Anew::of(command)?.change(name, Requirement::unpinned).write();
     }
     let key = packages::normalised(name);
     let from_wheel = command.wheels.iter().any(|wheel| packages::normalised(&wheel.name) == key);
@@ -82,7 +82,7 @@ pub(super) fn name_that_was_meant(case: &Case<'_>) -> Option<String> {
         Requirement::of(other)
     })?;
     if command.names(name) {
-        Some(Anew::of(command)?.change(name, |_| meant.clone()).write())
+        Anew::of(command)?.change(name, |_| meant.clone()).write()
     } else {
         // From a requirements file: the package alone, so that the file can be put right.
         missing.asked_by.as_ref().filter(|by| by.starts_with("-r "))?;
@@ -110,7 +110,7 @@ pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
                 }
             }
         }
-        return Some(anew.write());
+        return anew.write();
     }
     let from_file = missing.asked_by.is_some() && packages::is_well_known(name);
     from_file.then(|| format!("pip install {}", missing.requirement.pinned(&nearest)))
