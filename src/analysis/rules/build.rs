@@ -74,17 +74,30 @@ pub(super) fn failed_package(text: &str) -> Option<String> {
     Requirement::of(text.get(..end)?).map(|requirement| requirement.name)
 }
 
-/// The user's command with the pin of the failed package left out, if there is one.
+/// Whether a newer version than one of those asked for would be taken without the clauses.
+pub(super) fn is_held(requirement: &Requirement) -> bool {
+    requirement.clauses.iter().any(|clause| {
+        matches!(clause.operator, Operator::Equal | Operator::Compatible | Operator::AtMost | Operator::Below)
+    })
+}
+
+/// The user's command with the pin of the failed package left out, if there is one. Of a package
+/// that the user did not name the version is chosen by one that the user did: where only one of
+/// those is pinned, it is that one.
 pub(super) fn without_pin(case: &Case<'_>, unless_source_only: bool) -> Option<String> {
     let command = &case.facts.command;
-    let name = case.failed_package()?.to_owned();
-    let requirement = command.requirement(&name)?;
-    let held = requirement.clauses.iter().any(|clause| {
-        matches!(clause.operator, Operator::Equal | Operator::Compatible | Operator::AtMost | Operator::Below)
-    });
-    if !held || (unless_source_only && packages::is_source_only(&name)) {
+    let failed = case.failed_package()?;
+    if unless_source_only && packages::is_source_only(failed) {
         return None;
     }
+    let named = command.requirement(failed).or_else(|| {
+        let mut held = command.requirements.iter().filter(|requirement| is_held(requirement));
+        held.next().filter(|_| held.next().is_none())
+    })?;
+    if !is_held(named) {
+        return None;
+    }
+    let name = named.name.clone();
     Anew::of(command)?.change(&name, Requirement::unpinned).write()
 }
 

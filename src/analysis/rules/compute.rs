@@ -34,7 +34,11 @@ pub(super) enum Compute {
     NothingForTheStandardLibrary,
     NamedLikeAFile,
     ReplacementOfGivenUp,
+    ReplacementOfMissing,
+    DependentWithoutPin,
     VersionThatIsOffered,
+    OtherVersionsOffered,
+    NothingOffered,
     NumpyOne,
     NewerPip,
     BuildWith,
@@ -80,6 +84,17 @@ impl Compute {
                 return is_file.then_some(Outcome::Sentence);
             }
             Self::ReplacementOfGivenUp => vec![build::replacement_of_given_up(case)?],
+            Self::ReplacementOfMissing => vec![index::replacement_of_missing(case)?],
+            Self::DependentWithoutPin => vec![index::dependent_without_pin(case)?],
+            Self::OtherVersionsOffered => {
+                let missing = case.missing()?;
+                let others = !missing.offered.is_empty() && !missing.is_offered();
+                return others.then_some(Outcome::Sentence);
+            }
+            Self::NothingOffered => {
+                let nothing = case.missing().is_none_or(|missing| missing.offered.is_empty());
+                return nothing.then_some(Outcome::Sentence);
+            }
             Self::VersionThatIsOffered => vec![index::version_that_is_offered(case)?],
             Self::NumpyOne => vec![build::numpy_one(case)?],
             Self::NewerPip => build::newer_pip(case)?,

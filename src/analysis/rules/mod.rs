@@ -20,6 +20,7 @@ use std::cell::OnceCell;
 use super::facts::{Facts, Language};
 use super::redact::Redacted;
 use compute::{Compute, Outcome};
+use missing::Missing;
 use scan::{Hit, Hits, Kind, Part, Pattern};
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -113,6 +114,12 @@ impl Case<'_> {
     fn part(&self, kind: Kind) -> Option<&str> {
         let parts = self.hits.iter().flat_map(|hit| hit.captures.iter());
         parts.filter(|(other, _)| *other == kind).map(|(_, text)| text.as_str()).next_back()
+    }
+
+    /// What pip says that it did not find, on any of the lines of the rule's patterns.
+    fn missing(&self) -> Option<Missing> {
+        let lines = self.hits.iter().rev().filter_map(|hit| self.text.get(hit.start..)?.lines().next());
+        lines.into_iter().find_map(Missing::parse)
     }
 
     /// The whole line on which the rule's last pattern was found.
