@@ -2,7 +2,6 @@
 
 use super::anew::Anew;
 use super::{Case, Kind};
-use crate::analysis::facts::System;
 use crate::analysis::packages;
 use crate::analysis::requirement::{Operator, Requirement};
 use crate::analysis::version::Version;
@@ -136,14 +135,28 @@ pub(super) fn replacement_of_given_up(case: &Case<'_>) -> Option<String> {
     Anew::of(command)?.change(&name, |_| replacement.clone()).write()
 }
 
+/// The package with prebuilt wheels of what needs `pg_config`, in any version: an older one has no
+/// wheel for a newer Python.
 pub(super) fn psycopg_binary(case: &Case<'_>) -> Option<String> {
     let command = &case.facts.command;
-    let binary =
-        |requirement: &Requirement| Requirement { name: "psycopg2-binary".to_owned(), ..requirement.clone() };
-    if command.names("psycopg2") {
-        return Anew::of(command)?.change("psycopg2", binary).write();
+    // psycopg 3 has its compiled part as an extra.
+    let compiled =
+        command.requirement("psycopg").filter(|asked| asked.extras.iter().any(|extra| extra == "c"));
+    if compiled.is_some() {
+        let binary = |asked: &Requirement| {
+            let rename = |extra: &String| if extra == "c" { "binary".to_owned() } else { extra.clone() };
+            Requirement { extras: asked.extras.iter().map(rename).collect(), ..asked.unpinned() }
+        };
+        return Anew::of(command)?.change("psycopg", binary).write();
     }
-    let windows_or_other =
-        matches!(case.facts.system, Some(System::Windows | System::Linux | System::MacOs) | None);
-    windows_or_other.then(|| "pip install psycopg2-binary".to_owned())
+    for name in ["psycopg2", "psycopg2-binary"] {
+        if command.names(name) {
+            let binary =
+                |asked: &Requirement| Requirement { name: "psycopg2-binary".to_owned(), ..asked.unpinned() };
+            return Anew::of(command)?.change(name, binary).write();
+        }
+    }
+    // Others ask for pg_config too.
+    let is_another = case.failed_package().is_some_and(|name| packages::normalised(name) != "psycopg2");
+    (!is_another || command.projects).then(|| "pip install psycopg2-binary".to_owned())
 }

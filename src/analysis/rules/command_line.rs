@@ -3,9 +3,40 @@
 use super::anew::Anew;
 use super::{Case, Kind};
 use crate::analysis::command::UserCommand;
-use crate::analysis::options::AllowedOption;
+use crate::analysis::options::{AllowedOption, RefusedOption};
 use crate::analysis::requirement::Requirement;
 use crate::analysis::version::Version;
+
+/// Options that only newer versions of pip know and without which the command would do something
+/// else.
+const NEW_OPTIONS: &[&str] = &[
+    "--dry-run",
+    "--report",
+    "--config-settings",
+    "--python",
+    "--group",
+    "--build-constraint",
+    "--requirements-from-script",
+    "--uploaded-prior-to",
+];
+
+/// Older versions of pip do what this option permits without being told.
+const DISPENSABLE: &str = "--break-system-packages";
+
+/// A pip that knows the option, where leaving it out would do something else.
+pub(super) fn newer_pip_for_option(case: &Case<'_>) -> Option<String> {
+    let unknown = case.part(Kind::Option)?.split('=').next()?;
+    NEW_OPTIONS.contains(&unknown).then(|| "python -m pip install --upgrade pip".to_owned())
+}
+
+/// Whether `unknown` is, or may have been meant for, an option that must not be left out.
+pub(super) fn is_essential(unknown: &str) -> bool {
+    let unknown = unknown.split('=').next().unwrap_or(unknown);
+    unknown != DISPENSABLE
+        && RefusedOption::all()
+            .filter(|option| option.essential && option.name.starts_with("--"))
+            .any(|option| option.name == unknown || is_one_edit_apart(option.name, unknown))
+}
 
 pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
     let unknown = case.part(Kind::Option)?.split('=').next()?;
@@ -81,4 +112,27 @@ pub(super) fn with_patience(case: &Case<'_>) -> Option<String> {
     }
     let anew = Anew::of(&case.facts.command)?;
     anew.with_value("--timeout", "120").with_value("--retries", "10").write()
+}
+
+/// An install for the current user, which a virtual environment refuses: pip before 21.1 gives its
+/// hint there too.
+pub(super) fn with_user(case: &Case<'_>) -> Option<String> {
+    let tells_a_path = |line: &&str| {
+        ["[Errno 13]", "[Errno 1]", "[WinError 5]"].iter().any(|sign| line.contains(sign))
+            || line.starts_with("pip_version:")
+    };
+    if case.text.lines().filter(tells_a_path).any(is_in_environment) {
+        return None;
+    }
+    Anew::of(&case.facts.command)?.with("--user").write()
+}
+
+/// Whether the line has a path into a virtual environment, by how those are named.
+fn is_in_environment(line: &str) -> bool {
+    line.split(['/', '\\']).any(|part| {
+        let part = part.to_ascii_lowercase();
+        part.contains("venv")
+            || part.contains("virtualenv")
+            || [".tox", ".nox", "env", ".env"].contains(&part.as_str())
+    })
 }

@@ -3,7 +3,7 @@
 
 use super::anew::Anew;
 use super::missing::Missing;
-use super::{Case, build, command_line, conflict, index};
+use super::{Case, Kind, build, command_line, conflict, index};
 use crate::analysis::packages;
 
 /// What a computation found.
@@ -17,6 +17,8 @@ pub(super) enum Outcome {
 /// The computations that a rule may name, in snake case.
 #[derive(Clone, Copy)]
 pub(super) enum Compute {
+    NewerPipForOption,
+    EssentialOption,
     WithoutUnknownOption,
     CorrectedRequirement,
     WheelByName,
@@ -56,11 +58,15 @@ impl Compute {
     pub(super) fn run(self, case: &Case<'_>) -> Option<Outcome> {
         let command = &case.facts.command;
         let commands = match self {
+            Self::NewerPipForOption => vec![command_line::newer_pip_for_option(case)?],
+            Self::EssentialOption => {
+                return command_line::is_essential(case.part(Kind::Option)?).then_some(Outcome::Sentence);
+            }
             Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case)?],
             Self::CorrectedRequirement => vec![command_line::corrected_requirement(case)?],
             Self::WheelByName => vec![index::wheel_by_name(case)?],
             Self::ThroughPython => vec![Anew::of(command)?.through_python().write()?],
-            Self::WithUser => vec![Anew::of(command)?.with("--user").write()?],
+            Self::WithUser => vec![command_line::with_user(case)?],
             Self::WithoutUser => vec![Anew::of(command)?.without("--user").write()?],
             Self::WithoutCache => vec![Anew::of(command)?.with("--no-cache-dir").write()?],
             Self::IgnoringInstalled => vec![Anew::of(command)?.with("--ignore-installed").write()?],

@@ -19,6 +19,7 @@ use std::cell::OnceCell;
 
 use super::facts::{Facts, Language};
 use super::redact::Redacted;
+use super::screen;
 use compute::{Compute, Outcome};
 use missing::Missing;
 use scan::{Hit, Hits, Kind, Part, Pattern};
@@ -170,6 +171,11 @@ impl Rule {
             }
             Answer::Compute(compute) => compute.run(&case)?,
         };
+        if let Outcome::Commands(commands) = &outcome
+            && !is_of_use(commands, facts, text)
+        {
+            return None;
+        }
         let sentence = self.say(&case);
         let advice = match outcome {
             Outcome::Sentence => Advice::Uncertain { sentence },
@@ -193,6 +199,19 @@ impl Rule {
         }
         text
     }
+}
+
+/// Whether all commands would be let out, and the only one is not what the user ran already. A
+/// sentence about commands that are withheld would be left without them.
+fn is_of_use(commands: &[String], facts: &Facts, text: &str) -> bool {
+    let let_out: Option<Vec<_>> = commands.iter().map(|command| screen::of_rule(command, facts)).collect();
+    let Some(let_out) = let_out else { return false };
+    let [only] = let_out.as_slice() else { return true };
+    let line = text.lines().next().and_then(|line| line.strip_prefix("Command:")).unwrap_or_default().trim();
+    // pip itself is always upgraded through Python, however that was written.
+    let is_through_python = commands.iter().all(|command| command.starts_with("python"));
+    let is_same = screen::Install::parse(line).is_ok_and(|ran| ran == *only);
+    !is_same || (is_through_python && line.starts_with("pip"))
 }
 
 #[cfg(test)]
