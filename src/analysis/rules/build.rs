@@ -2,6 +2,7 @@
 
 use super::anew::Anew;
 use super::{Case, Kind};
+use crate::analysis::facts::System;
 use crate::analysis::packages;
 use crate::analysis::requirement::{Operator, Requirement};
 use crate::analysis::version::Version;
@@ -17,14 +18,26 @@ pub(super) fn numpy_one(case: &Case<'_>) -> Option<String> {
     Some(format!("pip install numpy=={version}"))
 }
 
-/// pip before 19.3 does not know manylinux2014 wheels, before 20.3 not the later ones.
+/// A newer pip, then the user's command again, where pip is older than the rule says: before 19.3 it
+/// does not know manylinux2014 wheels, before 20.3 not the later ones, before 21.3 no editable
+/// installs without setup.py.
 pub(super) fn newer_pip(case: &Case<'_>) -> Option<Vec<String>> {
-    let pip = case.facts.pip.as_ref()?;
-    if *pip >= Version::parse("20.3")? {
+    let enough = Version::parse(case.arguments.first()?)?;
+    if *case.facts.pip.as_ref()? >= enough {
         return None;
     }
     let upgrade = "python -m pip install --upgrade pip".to_owned();
     Some(Anew::then_again(vec![upgrade], Anew::of(&case.facts.command)))
+}
+
+/// The same for a package that has wheels, whatever its build failed by.
+pub(super) fn newer_pip_for_wheels(case: &Case<'_>) -> Option<Vec<String>> {
+    let failed = case.failed_package()?;
+    // The names of wheels for Windows never changed.
+    let has_wheels = case.facts.system != Some(System::Windows)
+        && packages::is_well_known(failed)
+        && !packages::is_source_only(failed);
+    has_wheels.then(|| newer_pip(case))?
 }
 
 /// An older build backend, then the user's command with it. Where that cannot be written anew the

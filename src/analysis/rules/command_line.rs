@@ -1,7 +1,7 @@
 //! Advice on the command itself: options and spelling.
 
 use super::anew::Anew;
-use super::{Case, Kind};
+use super::{Case, Kind, network};
 use crate::analysis::command::UserCommand;
 use crate::analysis::options::{AllowedOption, RefusedOption};
 use crate::analysis::requirement::Requirement;
@@ -107,7 +107,7 @@ pub(super) fn corrected_requirement(case: &Case<'_>) -> Option<String> {
 }
 
 pub(super) fn with_patience(case: &Case<'_>) -> Option<String> {
-    if case.facts.other_source {
+    if case.facts.other_source || network::is_overcome(case, true) {
         return None;
     }
     let anew = Anew::of(&case.facts.command)?;

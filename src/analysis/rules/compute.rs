@@ -3,7 +3,7 @@
 
 use super::anew::Anew;
 use super::missing::Missing;
-use super::{Case, Kind, build, command_line, conflict, index};
+use super::{Case, Kind, build, command_line, conflict, index, network};
 use crate::analysis::packages;
 
 /// What a computation found.
@@ -28,6 +28,8 @@ pub(super) enum Compute {
     WithoutCache,
     IgnoringInstalled,
     WithPatience,
+    UnlessOvercome,
+    UnlessIndexAnswered,
     WithOlderPip,
     PackageThatTheLogNames,
     VersionForThisPython,
@@ -43,6 +45,7 @@ pub(super) enum Compute {
     NothingOffered,
     NumpyOne,
     NewerPip,
+    NewerPipForWheels,
     BuildWith,
     UnpinnedOrNewerSetuptools,
     InstallFirst,
@@ -70,6 +73,12 @@ impl Compute {
             Self::WithoutUser => vec![Anew::of(command)?.without("--user").write()?],
             Self::WithoutCache => vec![Anew::of(command)?.with("--no-cache-dir").write()?],
             Self::IgnoringInstalled => vec![Anew::of(command)?.with("--ignore-installed").write()?],
+            Self::UnlessOvercome => {
+                return (!network::is_overcome(case, true)).then_some(Outcome::Sentence);
+            }
+            Self::UnlessIndexAnswered => {
+                return (!network::is_overcome(case, false)).then_some(Outcome::Sentence);
+            }
             Self::WithPatience => vec![command_line::with_patience(case)?],
             Self::WithOlderPip => {
                 Anew::then_again(vec!["python -m pip install pip==24.0".to_owned()], Anew::of(command))
@@ -104,6 +113,7 @@ impl Compute {
             Self::VersionThatIsOffered => vec![index::version_that_is_offered(case)?],
             Self::NumpyOne => vec![build::numpy_one(case)?],
             Self::NewerPip => build::newer_pip(case)?,
+            Self::NewerPipForWheels => build::newer_pip_for_wheels(case)?,
             Self::BuildWith => build::build_with(case),
             Self::UnpinnedOrNewerSetuptools => {
                 build::without_pin(case, false).map(|command| vec![command]).unwrap_or_else(|| {

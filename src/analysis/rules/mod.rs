@@ -13,6 +13,7 @@ mod compute;
 mod conflict;
 mod index;
 mod missing;
+mod network;
 mod scan;
 
 use std::cell::OnceCell;
@@ -69,6 +70,8 @@ struct Rule {
     all: &'static [usize],
     any: &'static [usize],
     none: &'static [usize],
+    /// None of these may be found after all of those.
+    none_after: &'static [usize],
     answer: Answer,
     /// For `compute`: requirements.
     arguments: &'static [&'static str],
@@ -158,6 +161,10 @@ impl Rule {
         seen.extend(may);
         // The innermost error last, so that its parts count.
         seen.sort_by_key(|hit| hit.start);
+        let last = seen.last().map_or(0, |hit| hit.start);
+        if self.none_after.iter().filter_map(found).any(|hit| hit.start > last) {
+            return None;
+        }
         if let (Some(before), Some(python)) = (self.before_python, facts.python)
             && (python.major, python.minor) >= before
         {
