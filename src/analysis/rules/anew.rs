@@ -82,7 +82,8 @@ impl Anew {
             words.extend(value.clone());
         }
         for requirement in &self.requirements {
-            words.push(requirement.speakable()?.to_string());
+            let said = requirement.speakable().or_else(|| requirement.narrower())?;
+            words.push(said.to_string());
         }
         Some(words.join(" "))
     }

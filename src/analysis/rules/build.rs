@@ -169,7 +169,8 @@ pub(super) fn psycopg_binary(case: &Case<'_>) -> Option<String> {
             return Anew::of(command)?.change(name, binary).write();
         }
     }
-    // Others ask for pg_config too.
+    // Others ask for pg_config too, and what depends on the one is not content with the other.
     let is_another = case.failed_package().is_some_and(|name| packages::normalised(name) != "psycopg2");
-    (!is_another || command.projects).then(|| "pip install psycopg2-binary".to_owned())
+    let is_elsewhere = command.projects || (!command.requirement_files.is_empty() && !is_another);
+    is_elsewhere.then(|| "pip install psycopg2-binary".to_owned())
 }

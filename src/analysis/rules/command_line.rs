@@ -38,7 +38,8 @@ pub(super) fn is_essential(unknown: &str) -> bool {
             .any(|option| option.name == unknown || is_one_edit_apart(option.name, unknown))
 }
 
-pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
+/// The command without the option that pip does not know, or with the one that was meant.
+pub(super) fn without_unknown_option(case: &Case<'_>, put_right: bool) -> Option<String> {
     let unknown = case.part(Kind::Option)?.split('=').next()?;
     let command = &case.facts.command;
     let is_unknown = |word: &str| word.split('=').next() == Some(unknown);
@@ -55,12 +56,12 @@ pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
         return None;
     }
     anew = anew.without(unknown);
-    // A misspelt one is put right.
     let meant =
         AllowedOption::all().find(|option| !option.takes_value() && is_one_edit_apart(option.name, unknown));
-    match meant {
-        Some(option) => anew.with(option.name).write(),
-        None => anew.write(),
+    match (meant, put_right) {
+        (Some(option), true) => anew.with(option.name).write(),
+        (None, false) => anew.write(),
+        _ => None,
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) enum Outcome {
 pub(super) enum Compute {
     NewerPipForOption,
     EssentialOption,
+    MisspeltOption,
     WithoutUnknownOption,
     CorrectedRequirement,
     WheelByName,
@@ -65,7 +66,8 @@ impl Compute {
             Self::EssentialOption => {
                 return command_line::is_essential(case.part(Kind::Option)?).then_some(Outcome::Sentence);
             }
-            Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case)?],
+            Self::MisspeltOption => vec![command_line::without_unknown_option(case, true)?],
+            Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case, false)?],
             Self::CorrectedRequirement => vec![command_line::corrected_requirement(case)?],
             Self::WheelByName => vec![index::wheel_by_name(case)?],
             Self::ThroughPython => vec![Anew::of(command)?.through_python().write()?],

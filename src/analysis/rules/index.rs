@@ -96,7 +96,11 @@ pub(super) fn replacement_of_missing(case: &Case<'_>) -> Option<String> {
     let name = &missing.requirement.name;
     let replacement = Requirement::of(packages::replacement_of(name)?)?;
     let command = &case.facts.command;
-    command.names(name).then(|| Anew::of(command)?.change(name, |_| replacement.clone()).write())?
+    if command.names(name) {
+        return Anew::of(command)?.change(name, |_| replacement.clone()).write();
+    }
+    missing.asked_by.as_ref().filter(|by| by.starts_with("-r "))?;
+    Some(format!("pip install {replacement}"))
 }
 
 /// The user's command with the pin open of the package that depends on a version that is not there.
@@ -112,7 +116,8 @@ pub(super) fn dependent_without_pin(case: &Case<'_>) -> Option<String> {
 
 pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
     let missing = Missing::parse(case.line())?;
-    if !missing.is_asked_by_user() || missing.is_offered() {
+    let is_given_up = packages::replacement_of(&missing.requirement.name).is_some();
+    if !missing.is_asked_by_user() || missing.is_offered() || is_given_up {
         return None;
     }
     let nearest = missing.nearest(missing.is_for_older_pythons(case.text))?;

@@ -178,15 +178,12 @@ impl Rule {
             }
             Answer::Compute(compute) => compute.run(&case)?,
         };
-        if let Outcome::Commands(commands) = &outcome
-            && !is_of_use(commands, facts, text)
-        {
-            return None;
-        }
         let sentence = self.say(&case);
         let advice = match outcome {
             Outcome::Sentence => Advice::Uncertain { sentence },
-            Outcome::Commands(commands) => Advice::Commands { explanation: sentence, commands },
+            Outcome::Commands(commands) => {
+                Advice::Commands { explanation: sentence, commands: of_use(commands, facts, text)? }
+            }
         };
         Some(Finding { rule: self.name, certainty: self.certainty, advice })
     }
@@ -208,17 +205,16 @@ impl Rule {
     }
 }
 
-/// Whether all commands would be let out, and the only one is not what the user ran already. A
-/// sentence about commands that are withheld would be left without them.
-fn is_of_use(commands: &[String], facts: &Facts, text: &str) -> bool {
-    let let_out: Option<Vec<_>> = commands.iter().map(|command| screen::of_rule(command, facts)).collect();
-    let Some(let_out) = let_out else { return false };
-    let [only] = let_out.as_slice() else { return true };
+/// Those commands that would be let out, unless that leaves nothing but what the user ran already:
+/// then the rule does not apply, since its sentence is about its commands.
+fn of_use(mut commands: Vec<String>, facts: &Facts, text: &str) -> Option<Vec<String>> {
+    commands.retain(|command| screen::of_rule(command, facts).is_some());
+    let [only] = commands.as_slice() else { return (!commands.is_empty()).then_some(commands) };
     let line = text.lines().next().and_then(|line| line.strip_prefix("Command:")).unwrap_or_default().trim();
+    let is_same = screen::Install::parse(line).ok() == screen::of_rule(only, facts);
     // pip itself is always upgraded through Python, however that was written.
-    let is_through_python = commands.iter().all(|command| command.starts_with("python"));
-    let is_same = screen::Install::parse(line).is_ok_and(|ran| ran == *only);
-    !is_same || (is_through_python && line.starts_with("pip"))
+    let differs = !is_same || (only.starts_with("python") && line.starts_with("pip"));
+    differs.then_some(commands)
 }
 
 #[cfg(test)]
