@@ -7,6 +7,9 @@ use crate::analysis::packages;
 use crate::analysis::requirement::{Operator, Requirement};
 use crate::analysis::version::Version;
 
+/// What an old pip is replaced by.
+pub(super) const UPGRADE_PIP: &str = "python -m pip install --upgrade pip";
+
 /// The newest NumPy 1 for this Python.
 pub(super) fn numpy_one(case: &Case<'_>) -> Option<String> {
     let version = match case.facts.python.map(|python| (python.major, python.minor)) {
@@ -26,8 +29,7 @@ pub(super) fn newer_pip(case: &Case<'_>) -> Option<Vec<String>> {
     if *case.facts.pip.as_ref()? >= enough {
         return None;
     }
-    let upgrade = "python -m pip install --upgrade pip".to_owned();
-    Some(Anew::then_again(vec![upgrade], Anew::of(&case.facts.command)))
+    Some(Anew::then_again(vec![UPGRADE_PIP.to_owned()], Anew::of(&case.facts.command)))
 }
 
 /// The same for a package that has wheels, whatever its build failed by.
@@ -148,9 +150,16 @@ pub(super) fn replacement_of_given_up(case: &Case<'_>) -> Option<String> {
     Anew::of(command)?.change(&name, |_| replacement.clone()).write()
 }
 
-/// The package with prebuilt wheels of what needs `pg_config`, in any version: an older one has no
-/// wheel for a newer Python.
-pub(super) fn psycopg_binary(case: &Case<'_>) -> Option<String> {
+/// The package with prebuilt wheels of what needs `pg_config`, by a pip that knows those wheels.
+pub(super) fn psycopg_binary(case: &Case<'_>) -> Option<Vec<String>> {
+    let enough = Version::parse("19.3")?;
+    let is_pip_old = case.facts.pip.as_ref().is_some_and(|pip| *pip < enough);
+    let upgrade = is_pip_old.then(|| UPGRADE_PIP.to_owned());
+    Some(upgrade.into_iter().chain([binary_of_psycopg(case)?]).collect())
+}
+
+/// In any version: an older one has no wheel for a newer Python.
+fn binary_of_psycopg(case: &Case<'_>) -> Option<String> {
     let command = &case.facts.command;
     // psycopg 3 has its compiled part as an extra.
     let compiled =

@@ -1,7 +1,7 @@
 //! Advice on the command itself: options and spelling.
 
 use super::anew::Anew;
-use super::{Case, Kind, network};
+use super::{Case, Kind, build, network};
 use crate::analysis::command::UserCommand;
 use crate::analysis::options::{AllowedOption, RefusedOption};
 use crate::analysis::requirement::Requirement;
@@ -26,16 +26,19 @@ const DISPENSABLE: &str = "--break-system-packages";
 /// A pip that knows the option, where leaving it out would do something else.
 pub(super) fn newer_pip_for_option(case: &Case<'_>) -> Option<String> {
     let unknown = case.part(Kind::Option)?.split('=').next()?;
-    NEW_OPTIONS.contains(&unknown).then(|| "python -m pip install --upgrade pip".to_owned())
+    NEW_OPTIONS.contains(&unknown).then(|| build::UPGRADE_PIP.to_owned())
 }
 
-/// Whether `unknown` is, or may have been meant for, an option that must not be left out.
+/// Whether `unknown` is, or may have been meant for, an option that must not be left out. Without a
+/// misspelt one that takes a value, that would be taken for a package.
 pub(super) fn is_essential(unknown: &str) -> bool {
     let unknown = unknown.split('=').next().unwrap_or(unknown);
     unknown != DISPENSABLE
-        && RefusedOption::all()
-            .filter(|option| option.essential && option.name.starts_with("--"))
-            .any(|option| option.name == unknown || is_one_edit_apart(option.name, unknown))
+        && (RefusedOption::all().filter(|option| option.name.starts_with("--")).any(|option| {
+            (option.essential && option.name == unknown)
+                || ((option.essential || option.value) && is_one_edit_apart(option.name, unknown))
+        }) || AllowedOption::all()
+            .any(|option| option.takes_value() && is_one_edit_apart(option.name, unknown)))
 }
 
 /// The command without the option that pip does not know, or with the one that was meant.

@@ -130,7 +130,7 @@ impl Compute {
             Self::UnpinnedOrInstallFirst => build::without_pin(case, true)
                 .map_or_else(|| build::install_first(case), |command| vec![command]),
             Self::OnlyWheels => vec![build::only_wheels(case)?],
-            Self::PsycopgBinary => vec![build::psycopg_binary(case)?],
+            Self::PsycopgBinary => build::psycopg_binary(case)?,
         };
         Some(Outcome::Commands(commands))
     }
