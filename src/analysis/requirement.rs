@@ -173,42 +173,6 @@ impl Requirement {
         }
     }
 
-    /// A narrower requirement in the same operators, where [`Requirement::speakable`] has none: of
-    /// what an upper bound lets in the newest, `<1.24` as `~=1.23.0`, `<=1.5.3` as `==1.5.3`.
-    #[must_use]
-    pub fn narrower(&self) -> Option<Self> {
-        let mut upper = None;
-        for clause in &self.clauses {
-            match clause.operator {
-                Operator::Below | Operator::AtMost if upper.is_none() => upper = Some(clause),
-                Operator::AtLeast => {}
-                _ => return None,
-            }
-        }
-        let upper = upper?;
-        let (major, minor) = (upper.version.major(), upper.version.minor());
-        let narrower = if upper.operator == Operator::AtMost {
-            // One number is a limit rather than a version.
-            if !upper.version.can_be_compatible() {
-                return None;
-            }
-            self.pinned(&upper.version)
-        } else {
-            let first_of_minor = Version::parse(&format!("{major}.{minor}"))?;
-            let is_first = upper.version.partial_cmp(&first_of_minor)?.is_eq();
-            // Where the first number is a year there need not be a version for each second one.
-            if !is_first || major > 1_000 {
-                return None;
-            }
-            let version = Version::parse(&format!("{major}.{}.0", minor.checked_sub(1)?))?;
-            let clause = Clause { operator: Operator::Compatible, version, any_below: false };
-            Self { clauses: vec![clause], ..self.clone() }
-        };
-        let newest = &narrower.clauses.first()?.version;
-        let lower = self.clauses.iter().filter(|clause| clause.operator == Operator::AtLeast);
-        lower.into_iter().all(|clause| clause.version <= *newest).then_some(narrower)
-    }
-
     /// `==1.2.*` is `~=1.2.0` (PEP 440, "Compatible release"), and needs no quoting anywhere.
     fn without_star(&self, clause: &Clause) -> Option<Self> {
         if !clause.any_below {
@@ -350,25 +314,6 @@ mod tests {
             "\u{ff41}bc",
         ] {
             assert_eq!(Requirement::parse(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn an_upper_bound_becomes_the_newest_below_it() {
-        for (text, narrower) in [
-            ("numpy<1.24", Some("numpy~=1.23.0")),
-            ("numpy>=1.16,<1.20", Some("numpy~=1.19.0")),
-            ("pandas<=1.1.5", Some("pandas==1.1.5")),
-            ("a>=1.3.1,<1.4", None),
-            ("a<1.4.2", None),
-            ("a<=5", None),
-            ("pytz<2023.3", None),
-            ("a<1.4,!=1.3.2", None),
-            ("a>1", None),
-            ("a", None),
-        ] {
-            let got = Requirement::parse(text).and_then(|r| r.narrower()).map(|r| r.to_string());
-            assert_eq!(got.as_deref(), narrower, "{text}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use crate::analysis::command::UserCommand;
 use crate::analysis::packages;
-use crate::analysis::requirement::Requirement;
+use crate::analysis::requirement::{Clause, Operator, Requirement};
+use crate::analysis::version::Version;
 
 /// The user's command, to be written anew with changes. Requirements are as the user wrote them until
 /// it is written: the one that cannot be said is often the one that is changed.
@@ -82,9 +83,68 @@ impl Anew {
             words.extend(value.clone());
         }
         for requirement in &self.requirements {
-            let said = requirement.speakable().or_else(|| requirement.narrower())?;
+            let said = requirement.speakable().or_else(|| narrower(requirement))?;
             words.push(said.to_string());
         }
         Some(words.join(" "))
+    }
+}
+
+/// A narrower requirement in the same operators, where [`Requirement::speakable`] has none: of
+/// what an upper bound lets in the newest, `<1.24` as `~=1.23.0`, `<=1.5.3` as `==1.5.3`.
+fn narrower(requirement: &Requirement) -> Option<Requirement> {
+    let mut upper = None;
+    for clause in &requirement.clauses {
+        match clause.operator {
+            Operator::Below | Operator::AtMost if upper.is_none() => upper = Some(clause),
+            Operator::AtLeast => {}
+            _ => return None,
+        }
+    }
+    let upper = upper?;
+    let (major, minor) = (upper.version.major(), upper.version.minor());
+    let narrower = if upper.operator == Operator::AtMost {
+        // One number is a limit rather than a version.
+        if !upper.version.can_be_compatible() {
+            return None;
+        }
+        requirement.pinned(&upper.version)
+    } else {
+        let first_of_minor = Version::parse(&format!("{major}.{minor}"))?;
+        let is_first = upper.version.partial_cmp(&first_of_minor)?.is_eq();
+        // Where the first number is a year there need not be a version for each second one.
+        if !is_first || major > 1_000 {
+            return None;
+        }
+        let version = Version::parse(&format!("{major}.{}.0", minor.checked_sub(1)?))?;
+        let clause = Clause { operator: Operator::Compatible, version, any_below: false };
+        Requirement { clauses: vec![clause], ..requirement.clone() }
+    };
+    let newest = &narrower.clauses.first()?.version;
+    let lower = requirement.clauses.iter().filter(|clause| clause.operator == Operator::AtLeast);
+    lower.into_iter().all(|clause| clause.version <= *newest).then_some(narrower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upper_bound_becomes_the_newest_below_it() {
+        for (text, right) in [
+            ("numpy<1.24", Some("numpy~=1.23.0")),
+            ("numpy>=1.16,<1.20", Some("numpy~=1.19.0")),
+            ("pandas<=1.1.5", Some("pandas==1.1.5")),
+            ("a>=1.3.1,<1.4", None),
+            ("a<1.4.2", None),
+            ("a<=5", None),
+            ("pytz<2023.3", None),
+            ("a<1.4,!=1.3.2", None),
+            ("a>1", None),
+            ("a", None),
+        ] {
+            let got = Requirement::parse(text).and_then(|r| narrower(&r)).map(|r| r.to_string());
+            assert_eq!(got.as_deref(), right, "{text}");
+        }
     }
 }
