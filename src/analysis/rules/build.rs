@@ -95,19 +95,49 @@ pub(super) fn is_held(requirement: &Requirement) -> bool {
     })
 }
 
+/// How many steps a dependency is followed towards what the user named.
+const MOST_STEPS: usize = 10;
+
+/// The requirement of the user by which pip came to `failed`: as pip says when it collects, else the
+/// only one that holds a version back.
+fn asked_for<'a>(case: &'a Case<'_>, failed: &str) -> Option<&'a Requirement> {
+    let command = &case.facts.command;
+    let mut at = packages::normalised(failed);
+    for step in 0..MOST_STEPS {
+        if let Some(requirement) = command.requirement(&at) {
+            return Some(requirement);
+        }
+        match collected_for(case.text, &at) {
+            Some(by) => at = by,
+            None if step == 0 => break,
+            None => return None,
+        }
+    }
+    let mut held = command.requirements.iter().filter(|requirement| is_held(requirement));
+    held.next().filter(|_| held.next().is_none())
+}
+
+/// Whose dependency `key` is, by pip's line `Collecting b<2 (from a==1)`.
+fn collected_for(text: &str, key: &str) -> Option<String> {
+    let collected = text.lines().filter_map(|line| line.strip_prefix("Collecting "));
+    let mut by = collected.filter_map(|line| {
+        let (what, by) = line.split_once(" (from ")?;
+        let is_it = Requirement::parse(what).is_some_and(|requirement| requirement.key() == key);
+        let by = by.split("->").next()?.trim_end_matches(')');
+        is_it.then(|| Requirement::parse(by).map(|requirement| requirement.key()))?
+    });
+    by.next()
+}
+
 /// The user's command with the pin of the failed package left out, if there is one. Of a package
-/// that the user did not name the version is chosen by one that the user did: where only one of
-/// those is pinned, it is that one.
+/// that the user did not name the version is chosen by the one that depends on it.
 pub(super) fn without_pin(case: &Case<'_>, unless_source_only: bool) -> Option<String> {
     let command = &case.facts.command;
     let failed = case.failed_package()?;
     if unless_source_only && packages::is_source_only(failed) {
         return None;
     }
-    let named = command.requirement(failed).or_else(|| {
-        let mut held = command.requirements.iter().filter(|requirement| is_held(requirement));
-        held.next().filter(|_| held.next().is_none())
-    })?;
+    let named = asked_for(case, failed)?;
     if !is_held(named) {
         return None;
     }

@@ -31,6 +31,12 @@ pub(super) fn is_overcome(case: &Case<'_>, is_told_by_none: bool) -> bool {
     if before.starts_with(' ') {
         return false;
     }
+    // At its end pip asks whether there is a newer pip.
+    let is_about_pip =
+        tries_left.trim_end().ends_with("/simple/pip/") || tries_left.contains("/pypi/pip/json");
+    if is_about_pip && !case.facts.command.names("pip") {
+        return true;
+    }
     let start = case.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
     let after = case.text.get(start..).unwrap_or_default();
     if LATER.iter().any(|sign| after.contains(sign)) {
