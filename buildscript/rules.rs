@@ -22,6 +22,8 @@ struct Rule {
     any: Vec<String>,
     #[serde(default)]
     none: Vec<String>,
+    #[serde(default)]
+    none_after: Vec<String>,
     compute: Option<String>,
     #[serde(default)]
     arguments: Vec<String>,
@@ -94,7 +96,7 @@ fn write_rule(rule: &Rule, patterns: &mut Vec<String>) -> Result<String, String>
     }
     let mut captures: Vec<String> = Vec::new();
     let mut lists = Vec::new();
-    for list in [&rule.all, &rule.any, &rule.none] {
+    for list in [&rule.all, &rule.any, &rule.none, &rule.none_after] {
         let mut places = Vec::new();
         for pattern in list {
             for part in parse(pattern)? {
@@ -153,9 +155,9 @@ fn write_rule(rule: &Rule, patterns: &mut Vec<String>) -> Result<String, String>
         Certainty::Likely => "Likely",
     };
     Ok(format!(
-        "    Rule {{ name: {:?}, certainty: Certainty::{certainty}, all: &{:?}, any: &{:?}, none: &{:?}, \
+        "    Rule {{ name: {:?}, certainty: Certainty::{certainty}, all: &{:?}, any: &{:?}, none: &{:?}, none_after: &{:?}, \
          answer: {answer}, arguments: &{:?}, before_python: {before}, en: {:?}, zh: {:?} }},\n",
-        rule.name, lists[0], lists[1], lists[2], rule.arguments, rule.en, rule.zh
+        rule.name, lists[0], lists[1], lists[2], lists[3], rule.arguments, rule.en, rule.zh
     ))
 }
 

@@ -95,6 +95,11 @@ impl AllowedOption {
 }
 
 impl RefusedOption {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        REFUSED.iter()
+    }
+
     /// The option that is written `spelling`, or of which that is an abbreviation.
     #[must_use]
     pub fn find(spelling: &str) -> Option<&'static Self> {

@@ -1,13 +1,48 @@
 //! Advice on the command itself: options and spelling.
 
 use super::anew::Anew;
-use super::{Case, Kind};
+use super::{Case, Kind, build, network};
 use crate::analysis::command::UserCommand;
-use crate::analysis::options::AllowedOption;
+use crate::analysis::options::{AllowedOption, RefusedOption};
 use crate::analysis::requirement::Requirement;
 use crate::analysis::version::Version;
 
-pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
+/// Options that only newer versions of pip know and without which the command would do something
+/// else.
+const NEW_OPTIONS: &[&str] = &[
+    "--dry-run",
+    "--report",
+    "--config-settings",
+    "--python",
+    "--group",
+    "--build-constraint",
+    "--requirements-from-script",
+    "--uploaded-prior-to",
+];
+
+/// Older versions of pip do what this option permits without being told.
+const DISPENSABLE: &str = "--break-system-packages";
+
+/// A pip that knows the option, where leaving it out would do something else.
+pub(super) fn newer_pip_for_option(case: &Case<'_>) -> Option<String> {
+    let unknown = case.part(Kind::Option)?.split('=').next()?;
+    NEW_OPTIONS.contains(&unknown).then(|| build::UPGRADE_PIP.to_owned())
+}
+
+/// Whether `unknown` is, or may have been meant for, an option that must not be left out. Without a
+/// misspelt one that takes a value, that would be taken for a package.
+pub(super) fn is_essential(unknown: &str) -> bool {
+    let unknown = unknown.split('=').next().unwrap_or(unknown);
+    unknown != DISPENSABLE
+        && (RefusedOption::all().filter(|option| option.name.starts_with("--")).any(|option| {
+            (option.essential && option.name == unknown)
+                || ((option.essential || option.value) && is_one_edit_apart(option.name, unknown))
+        }) || AllowedOption::all()
+            .any(|option| option.takes_value() && is_one_edit_apart(option.name, unknown)))
+}
+
+/// The command without the option that pip does not know, or with the one that was meant.
+pub(super) fn without_unknown_option(case: &Case<'_>, put_right: bool) -> Option<String> {
     let unknown = case.part(Kind::Option)?.split('=').next()?;
     let command = &case.facts.command;
     let is_unknown = |word: &str| word.split('=').next() == Some(unknown);
@@ -24,13 +59,13 @@ pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
         return None;
     }
     anew = anew.without(unknown);
-    // A misspelt one is put right.
     let meant =
         AllowedOption::all().find(|option| !option.takes_value() && is_one_edit_apart(option.name, unknown));
-    Some(match meant {
-        Some(option) => anew.with(option.name).write(),
-        None => anew.write(),
-    })
+    match (meant, put_right) {
+        (Some(option), true) => anew.with(option.name).write(),
+        (None, false) => anew.write(),
+        _ => None,
+    }
 }
 
 pub(super) fn is_number(word: &str) -> bool {
@@ -65,23 +100,43 @@ pub(super) fn corrected_requirement(case: &Case<'_>) -> Option<String> {
     if is_elsewhere || !command.requirement_files.is_empty() || !command.essential_options.is_empty() {
         return None;
     }
-    let mut requirements = Vec::new();
-    for requirement in &command.requirements {
-        requirements.push(requirement.speakable()?);
-    }
+    let mut requirements = command.requirements.clone();
     for word in &command.unread {
         let (name, version) = word.split_once('=').or_else(|| word.split_once('@'))?;
         let version = Version::parse(version.trim_matches(['=', ',', ' ']))?;
         requirements.push(Requirement::of(name)?.pinned(&version));
     }
     let anew = Anew { requirements, options: command.options.clone(), through_python: false };
-    (!anew.requirements.is_empty() && (joined != line || !command.unread.is_empty())).then(|| anew.write())
+    (!anew.requirements.is_empty() && (joined != line || !command.unread.is_empty())).then(|| anew.write())?
 }
 
 pub(super) fn with_patience(case: &Case<'_>) -> Option<String> {
-    if case.facts.other_source {
+    if case.facts.other_source || network::is_overcome(case, true) {
         return None;
     }
     let anew = Anew::of(&case.facts.command)?;
-    Some(anew.with_value("--timeout", "120").with_value("--retries", "10").write())
+    anew.with_value("--timeout", "120").with_value("--retries", "10").write()
+}
+
+/// An install for the current user, which a virtual environment refuses: pip before 21.1 gives its
+/// hint there too.
+pub(super) fn with_user(case: &Case<'_>) -> Option<String> {
+    let tells_a_path = |line: &&str| {
+        ["[Errno 13]", "[Errno 1]", "[WinError 5]"].iter().any(|sign| line.contains(sign))
+            || line.starts_with("pip_version:")
+    };
+    if case.text.lines().filter(tells_a_path).any(is_in_environment) {
+        return None;
+    }
+    Anew::of(&case.facts.command)?.with("--user").write()
+}
+
+/// Whether the line has a path into a virtual environment, by how those are named.
+fn is_in_environment(line: &str) -> bool {
+    line.split(['/', '\\']).any(|part| {
+        let part = part.to_ascii_lowercase();
+        part.contains("venv")
+            || part.contains("virtualenv")
+            || [".tox", ".nox", "env", ".env"].contains(&part.as_str())
+    })
 }

@@ -3,7 +3,7 @@
 
 use super::anew::Anew;
 use super::missing::Missing;
-use super::{Case, build, command_line, conflict, index};
+use super::{Case, Kind, build, command_line, conflict, index, network};
 use crate::analysis::packages;
 
 /// What a computation found.
@@ -17,6 +17,9 @@ pub(super) enum Outcome {
 /// The computations that a rule may name, in snake case.
 #[derive(Clone, Copy)]
 pub(super) enum Compute {
+    NewerPipForOption,
+    EssentialOption,
+    MisspeltOption,
     WithoutUnknownOption,
     CorrectedRequirement,
     WheelByName,
@@ -26,6 +29,8 @@ pub(super) enum Compute {
     WithoutCache,
     IgnoringInstalled,
     WithPatience,
+    UnlessOvercome,
+    UnlessIndexAnswered,
     WithOlderPip,
     PackageThatTheLogNames,
     VersionForThisPython,
@@ -34,9 +39,14 @@ pub(super) enum Compute {
     NothingForTheStandardLibrary,
     NamedLikeAFile,
     ReplacementOfGivenUp,
+    ReplacementOfMissing,
+    DependentWithoutPin,
     VersionThatIsOffered,
+    OtherVersionsOffered,
+    NothingOffered,
     NumpyOne,
     NewerPip,
+    NewerPipForWheels,
     BuildWith,
     UnpinnedOrNewerSetuptools,
     InstallFirst,
@@ -52,17 +62,28 @@ impl Compute {
     pub(super) fn run(self, case: &Case<'_>) -> Option<Outcome> {
         let command = &case.facts.command;
         let commands = match self {
-            Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case)?],
+            Self::NewerPipForOption => vec![command_line::newer_pip_for_option(case)?],
+            Self::EssentialOption => {
+                return command_line::is_essential(case.part(Kind::Option)?).then_some(Outcome::Sentence);
+            }
+            Self::MisspeltOption => vec![command_line::without_unknown_option(case, true)?],
+            Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case, false)?],
             Self::CorrectedRequirement => vec![command_line::corrected_requirement(case)?],
             Self::WheelByName => vec![index::wheel_by_name(case)?],
-            Self::ThroughPython => vec![Anew::of(command)?.through_python().write()],
-            Self::WithUser => vec![Anew::of(command)?.with("--user").write()],
-            Self::WithoutUser => vec![Anew::of(command)?.without("--user").write()],
-            Self::WithoutCache => vec![Anew::of(command)?.with("--no-cache-dir").write()],
-            Self::IgnoringInstalled => vec![Anew::of(command)?.with("--ignore-installed").write()],
+            Self::ThroughPython => vec![Anew::of(command)?.through_python().write()?],
+            Self::WithUser => vec![command_line::with_user(case)?],
+            Self::WithoutUser => vec![Anew::of(command)?.without("--user").write()?],
+            Self::WithoutCache => vec![Anew::of(command)?.with("--no-cache-dir").write()?],
+            Self::IgnoringInstalled => vec![Anew::of(command)?.with("--ignore-installed").write()?],
+            Self::UnlessOvercome => {
+                return (!network::is_overcome(case, true)).then_some(Outcome::Sentence);
+            }
+            Self::UnlessIndexAnswered => {
+                return (!network::is_overcome(case, false)).then_some(Outcome::Sentence);
+            }
             Self::WithPatience => vec![command_line::with_patience(case)?],
             Self::WithOlderPip => {
-                vec!["python -m pip install pip==24.0".to_owned(), Anew::of(command)?.write()]
+                Anew::then_again(vec!["python -m pip install pip==24.0".to_owned()], Anew::of(command))
             }
             Self::PackageThatTheLogNames => vec![index::package_that_the_log_names(case)?],
             Self::VersionForThisPython => vec![index::version_for_this_python(case)?],
@@ -80,28 +101,36 @@ impl Compute {
                 return is_file.then_some(Outcome::Sentence);
             }
             Self::ReplacementOfGivenUp => vec![build::replacement_of_given_up(case)?],
+            Self::ReplacementOfMissing => vec![index::replacement_of_missing(case)?],
+            Self::DependentWithoutPin => vec![index::dependent_without_pin(case)?],
+            Self::OtherVersionsOffered => {
+                let missing = case.missing()?;
+                let others = !missing.offered.is_empty() && !missing.is_offered();
+                return others.then_some(Outcome::Sentence);
+            }
+            Self::NothingOffered => {
+                let nothing = case.missing().is_none_or(|missing| missing.offered.is_empty());
+                return nothing.then_some(Outcome::Sentence);
+            }
             Self::VersionThatIsOffered => vec![index::version_that_is_offered(case)?],
             Self::NumpyOne => vec![build::numpy_one(case)?],
             Self::NewerPip => build::newer_pip(case)?,
-            Self::BuildWith => build::build_with(case)?,
+            Self::NewerPipForWheels => build::newer_pip_for_wheels(case)?,
+            Self::BuildWith => build::build_with(case),
             Self::UnpinnedOrNewerSetuptools => {
-                build::without_pin(case, false).map(|command| vec![command]).or_else(|| {
+                build::without_pin(case, false).map(|command| vec![command]).unwrap_or_else(|| {
                     let upgrade = "pip install --upgrade setuptools wheel".to_owned();
-                    Some(
-                        [vec![upgrade], Anew::of(command).map(|anew| anew.write()).into_iter().collect()]
-                            .concat(),
-                    )
-                })?
+                    Anew::then_again(vec![upgrade], Anew::of(command))
+                })
             }
-            Self::InstallFirst => build::install_first(case)?,
+            Self::InstallFirst => build::install_first(case),
             Self::WithoutPin => vec![build::without_pin(case, false)?],
             Self::WithoutPinUnlessSourceOnly => vec![build::without_pin(case, true)?],
             Self::InstallModule => build::install_module(case)?,
             Self::UnpinnedOrInstallFirst => build::without_pin(case, true)
-                .map(|command| vec![command])
-                .or_else(|| build::install_first(case))?,
+                .map_or_else(|| build::install_first(case), |command| vec![command]),
             Self::OnlyWheels => vec![build::only_wheels(case)?],
-            Self::PsycopgBinary => vec![build::psycopg_binary(case)?],
+            Self::PsycopgBinary => build::psycopg_binary(case)?,
         };
         Some(Outcome::Commands(commands))
     }

@@ -56,12 +56,11 @@ pub(super) fn without_conflicting_pins(case: &Case<'_>) -> Option<String> {
             // Two packages exclude each other through a third: the user's pins of both.
             open = account.dependents.iter().map(|(name, _)| packages::normalised(name)).collect();
         }
-        let before = anew.write();
+        let before = anew.clone();
         for name in &open {
             anew = anew.change(name, Requirement::unpinned);
         }
-        let after = anew.write();
-        return (after != before).then_some(after);
+        return if anew == before { None } else { anew.write() };
     }
     if command.requirement_files.is_empty() || case.facts.other_source {
         return None;

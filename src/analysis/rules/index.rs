@@ -2,7 +2,7 @@
 
 use super::anew::Anew;
 use super::missing::Missing;
-use super::{Case, Kind};
+use super::{Case, Kind, build};
 use crate::analysis::packages;
 use crate::analysis::requirement::Requirement;
 use crate::analysis::version::Version;
@@ -40,7 +40,7 @@ pub(super) fn package_that_the_log_names(case: &Case<'_>) -> Option<String> {
         None => case.failed_package().filter(|name| command.names(name))?.to_owned(),
     };
     let advised = Requirement::of(advised)?;
-    Some(Anew::of(command)?.change(&old, |_| advised.clone()).write())
+    Anew::of(command)?.change(&old, |_| advised.clone()).write()
 }
 
 /// Without a version pip takes the newest that supports this Python.
@@ -50,7 +50,7 @@ pub(super) fn version_for_this_python(case: &Case<'_>) -> Option<String> {
     let name = case.part(Kind::Name).unwrap_or(first);
     let command = &case.facts.command;
     if command.requirement(name).is_some_and(|requirement| !requirement.clauses.is_empty()) {
-        return Some(Anew::of(command)?.change(name, Requirement::unpinned).write());
+        return Anew::of(command)?.change(name, Requirement::unpinned).write();
     }
     let key = packages::normalised(name);
     let from_wheel = command.wheels.iter().any(|wheel| packages::normalised(&wheel.name) == key);
@@ -82,7 +82,7 @@ pub(super) fn name_that_was_meant(case: &Case<'_>) -> Option<String> {
         Requirement::of(other)
     })?;
     if command.names(name) {
-        Some(Anew::of(command)?.change(name, |_| meant.clone()).write())
+        Anew::of(command)?.change(name, |_| meant.clone()).write()
     } else {
         // From a requirements file: the package alone, so that the file can be put right.
         missing.asked_by.as_ref().filter(|by| by.starts_with("-r "))?;
@@ -90,9 +90,34 @@ pub(super) fn name_that_was_meant(case: &Case<'_>) -> Option<String> {
     }
 }
 
+/// What took the place of a package of which other versions are left.
+pub(super) fn replacement_of_missing(case: &Case<'_>) -> Option<String> {
+    let missing = Missing::parse(case.line())?;
+    let name = &missing.requirement.name;
+    let replacement = Requirement::of(packages::replacement_of(name)?)?;
+    let command = &case.facts.command;
+    if command.names(name) {
+        return Anew::of(command)?.change(name, |_| replacement.clone()).write();
+    }
+    missing.asked_by.as_ref().filter(|by| by.starts_with("-r "))?;
+    Some(format!("pip install {replacement}"))
+}
+
+/// The user's command with the pin open of the package that depends on a version that is not there.
+pub(super) fn dependent_without_pin(case: &Case<'_>) -> Option<String> {
+    let missing = Missing::parse(case.line())?;
+    let command = &case.facts.command;
+    if missing.offered.is_empty() {
+        return None;
+    }
+    let asked = missing.chain().find_map(|by| command.requirement(&by.name).cloned())?;
+    build::is_held(&asked).then(|| Anew::of(command)?.change(&asked.name, Requirement::unpinned).write())?
+}
+
 pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
     let missing = Missing::parse(case.line())?;
-    if !missing.is_asked_by_user() {
+    let is_given_up = packages::replacement_of(&missing.requirement.name).is_some();
+    if !missing.is_asked_by_user() || missing.is_offered() || is_given_up {
         return None;
     }
     let nearest = missing.nearest(missing.is_for_older_pythons(case.text))?;
@@ -109,9 +134,25 @@ pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
                     *requirement = requirement.pinned(&version);
                 }
             }
+        } else if has_moved(&missing, &nearest) {
+            // Packages that are released together are pinned together: what fitted the version that
+            // was asked for does not fit this one.
+            for requirement in &mut anew.requirements {
+                if requirement.pin().is_some() && requirement.key() != missing.requirement.key() {
+                    *requirement = requirement.unpinned();
+                }
+            }
         }
-        return Some(anew.write());
+        return anew.write();
     }
     let from_file = missing.asked_by.is_some() && packages::is_well_known(name);
     from_file.then(|| format!("pip install {}", missing.requirement.pinned(&nearest)))
+}
+
+/// Whether the version is of another minor version than the one that was asked for.
+fn has_moved(missing: &Missing, nearest: &Version) -> bool {
+    missing
+        .requirement
+        .pin()
+        .is_some_and(|asked| (asked.major(), asked.minor()) != (nearest.major(), nearest.minor()))
 }

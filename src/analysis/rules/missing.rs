@@ -34,6 +34,20 @@ impl Missing {
         Some(Self { requirement: Requirement::parse(requirement)?, asked_by, offered: offered.collect() })
     }
 
+    /// The packages that asked for it, where that was not the user: `b==2->a==1`, the user's last.
+    pub(super) fn chain(&self) -> impl Iterator<Item = Requirement> {
+        let by = if self.is_asked_by_user() { "" } else { self.asked_by.as_deref().unwrap_or_default() };
+        by.split("->").filter_map(Requirement::parse)
+    }
+
+    /// Whether the very version that was asked for is offered: then the failure is another one.
+    pub(super) fn is_offered(&self) -> bool {
+        let asked = self.requirement.pin();
+        asked.is_some_and(|asked| {
+            self.offered.iter().any(|version| version.partial_cmp(asked).is_some_and(|order| order.is_eq()))
+        })
+    }
+
     /// Whether the user asked for it, in the command or in a requirements file, rather than another
     /// package.
     pub(super) fn is_asked_by_user(&self) -> bool {

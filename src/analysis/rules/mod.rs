@@ -13,13 +13,16 @@ mod compute;
 mod conflict;
 mod index;
 mod missing;
+mod network;
 mod scan;
 
 use std::cell::OnceCell;
 
 use super::facts::{Facts, Language};
 use super::redact::Redacted;
+use super::screen;
 use compute::{Compute, Outcome};
+use missing::Missing;
 use scan::{Hit, Hits, Kind, Part, Pattern};
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
@@ -67,6 +70,8 @@ struct Rule {
     all: &'static [usize],
     any: &'static [usize],
     none: &'static [usize],
+    /// None of these may be found after all of those.
+    none_after: &'static [usize],
     answer: Answer,
     /// For `compute`: requirements.
     arguments: &'static [&'static str],
@@ -115,6 +120,12 @@ impl Case<'_> {
         parts.filter(|(other, _)| *other == kind).map(|(_, text)| text.as_str()).next_back()
     }
 
+    /// What pip says that it did not find, on any of the lines of the rule's patterns.
+    fn missing(&self) -> Option<Missing> {
+        let lines = self.hits.iter().rev().filter_map(|hit| self.text.get(hit.start..)?.lines().next());
+        lines.into_iter().find_map(Missing::parse)
+    }
+
     /// The whole line on which the rule's last pattern was found.
     fn line_from_start(&self) -> &str {
         let at = self.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
@@ -150,6 +161,10 @@ impl Rule {
         seen.extend(may);
         // The innermost error last, so that its parts count.
         seen.sort_by_key(|hit| hit.start);
+        let last = seen.last().map_or(0, |hit| hit.start);
+        if self.none_after.iter().filter_map(found).any(|hit| hit.start > last) {
+            return None;
+        }
         if let (Some(before), Some(python)) = (self.before_python, facts.python)
             && (python.major, python.minor) >= before
         {
@@ -166,7 +181,9 @@ impl Rule {
         let sentence = self.say(&case);
         let advice = match outcome {
             Outcome::Sentence => Advice::Uncertain { sentence },
-            Outcome::Commands(commands) => Advice::Commands { explanation: sentence, commands },
+            Outcome::Commands(commands) => {
+                Advice::Commands { explanation: sentence, commands: of_use(commands, facts, text)? }
+            }
         };
         Some(Finding { rule: self.name, certainty: self.certainty, advice })
     }
@@ -186,6 +203,18 @@ impl Rule {
         }
         text
     }
+}
+
+/// Those commands that would be let out, unless that leaves nothing but what the user ran already:
+/// then the rule does not apply, since its sentence is about its commands.
+fn of_use(mut commands: Vec<String>, facts: &Facts, text: &str) -> Option<Vec<String>> {
+    commands.retain(|command| screen::of_rule(command, facts).is_some());
+    let [only] = commands.as_slice() else { return (!commands.is_empty()).then_some(commands) };
+    let line = text.lines().next().and_then(|line| line.strip_prefix("Command:")).unwrap_or_default().trim();
+    let is_same = screen::Install::parse(line).ok() == screen::of_rule(only, facts);
+    // pip itself is always upgraded through Python, however that was written.
+    let differs = !is_same || (only.starts_with("python") && line.starts_with("pip"));
+    differs.then_some(commands)
 }
 
 #[cfg(test)]

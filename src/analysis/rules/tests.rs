@@ -142,6 +142,46 @@ fn each_kind_is_recognised_by_how_pip_speaks() {
 }
 
 #[test]
+fn a_rule_gives_way_where_its_sentence_would_be_false() {
+    let none = |what: &str| format!("{NONE}{what}");
+    let denied = "Could not install packages due to an EnvironmentError: [Errno 13] Permission denied: '/usr/x'\n\
+                  Consider using the `--user` option or check the permissions.";
+    let retried = "WARNING: Retrying (Retry(total=3, connect=None)) after connection broken by 'ConnectionResetError(104, 'x')': /simple/a/\n";
+    let header = "  error: subprocess-exited-with-error\n      x.c:1:1: fatal error: vips/vips.h: No such file or directory\n";
+    for (command, log, rule) in [
+        (
+            "pip install --extra-index-url https://x acme-core==2.0",
+            none("acme-core==2.0 (from versions: 1.0)"),
+            Some("only-other-versions"),
+        ),
+        ("pip install -i https://x acme-core", denied.to_owned(), Some("permission")),
+        ("pip install --user six", denied.to_owned(), Some("permission")),
+        (
+            "pip install acme-corelib=1.2 -i https://x",
+            "ERROR: Invalid requirement: 'acme-corelib=1.2'".into(),
+            Some("invalid-requirement-unclear"),
+        ),
+        (
+            "pip install flask",
+            none("acme-x==9 (from flask) (from versions: 1.0)"),
+            Some("only-other-versions"),
+        ),
+        ("pip install acme-x", none("acme-x (from versions: none)"), Some("no-version-at-all")),
+        ("pip install acme-x==1", none("acme-x==1 (from versions: 1.0)"), None),
+        ("pip install ./x", format!("{retried}{header}"), Some("header-missing")),
+        ("pip install ./x", retried.to_owned(), Some("connection")),
+        (
+            "pip install ./x",
+            format!("      ModuleNotFoundError: No module named 'Cython'\n{header}"),
+            Some("header-missing"),
+        ),
+    ] {
+        let found = consult_log(command, &log, "3.11.7").map(|finding| finding.rule);
+        assert_eq!(found, rule, "{command}\n{log}");
+    }
+}
+
+#[test]
 fn a_rule_for_older_pythons_leaves_newer_ones_alone() {
     let log = "Collecting a==1\n      error in a setup command: use_2to3 is invalid.";
     let rule = |python| consult_log("pip install a==1", log, python).map(|finding| finding.rule);

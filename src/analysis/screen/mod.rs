@@ -17,7 +17,7 @@ use super::facts::{Facts, Language, cut};
 use super::options::{AllowedOption, most_commands};
 use super::packages;
 use super::proposal::Proposal;
-use grammar::Install;
+pub(super) use grammar::Install;
 
 /// Who proposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,11 @@ pub fn holds(screened: &Screened, facts: &Facts) -> bool {
     screened.commands.iter().all(|command| {
         check(command, facts, Source::Model).is_ok_and(|install| install.to_string() == *command)
     })
+}
+
+/// What would go out for `command` of a rule, if it is let out.
+pub(super) fn of_rule(command: &str, facts: &Facts) -> Option<Install> {
+    check(command, facts, Source::Rule).ok()
 }
 
 fn check(line: &str, facts: &Facts, trust: Source) -> Result<Install, &'static str> {
