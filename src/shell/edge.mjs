@@ -51,11 +51,16 @@ async function read(stream, most, drained) {
   return whole;
 }
 
-// A body of a known length comes in one piece: streams cost a promise a chunk.
-const fits = (headers, most) => {
-  const length = headers.get("Content-Length");
-  return length !== null && Number(length) <= most;
-};
+// A request's or a response's body, `null` when it has more than `most` bytes. One of a known length comes in
+// one piece; even to ask for its stream would cost more.
+async function bodyOf(message, most, drained) {
+  const length = message.headers.get("Content-Length");
+  if (length !== null && Number(length) <= most) {
+    const body = new Uint8Array(await message.arrayBuffer());
+    return body.byteLength <= most ? body : null;
+  }
+  return message.body === null ? new Uint8Array() : read(message.body, most, drained);
+}
 
 /** One request, and what the stages need of the platform while they serve it. */
 export class Edge {
@@ -67,21 +72,18 @@ export class Edge {
   }
 
   /** The request's body, `null` when it has more than `most` bytes. */
-  async body(most, drained) {
-    const { request } = this;
-    if (request.body === null) return new Uint8Array();
-    if (!fits(request.headers, most)) return read(request.body, most, drained);
-    const body = new Uint8Array(await request.arrayBuffer());
-    return body.byteLength <= most ? body : null;
+  body(most, drained) {
+    return bodyOf(this.request, most, drained);
   }
 
   /** Gives the response. `headers` are lines of name and value. */
   reply(status, headers, body) {
-    const list = headers.split("\n").map((line) => {
+    const fields = {};
+    for (const line of headers.split("\n")) {
       const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1)];
-    });
-    this.resolve(new Response(body ?? null, { status, headers: list }));
+      fields[line.slice(0, colon)] = line.slice(colon + 1);
+    }
+    this.resolve(new Response(body ?? null, { status, headers: fields }));
   }
 
   /** Calls an object of the ledger by its name: text in, text out. */
@@ -108,12 +110,7 @@ export class Edge {
       redirect: "manual",
       signal: AbortSignal.timeout(deadline),
     });
-    let body = new Uint8Array();
-    if (response.body !== null) {
-      body = fits(response.headers, most)
-        ? new Uint8Array(await response.arrayBuffer())
-        : await read(response.body, most, most);
-    }
+    const body = await bodyOf(response, most, most);
     if (response.status === 200 || body === null) return body;
     return [response.status, response.headers.get("Retry-After"), body];
   }
