@@ -2,7 +2,7 @@
 
 use super::MARK;
 use super::line::{Line, REACH, ends_word, is_name_byte};
-use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret};
+use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret, names_a_source_file};
 
 /// How much of a value is looked at when its name announces no secret: enough to see whether it
 /// looks drawn at random, and little enough for a line of nothing but equals signs.
@@ -26,7 +26,10 @@ impl Line<'_> {
         }
         let name = self.name_before(at)?;
         let key = self.slice(name.start, name.end);
-        let secret = names_a_secret(key);
+        // `secret.h: No such file`, `test_auth.py::test_password: FAILED`: of a file or in one.
+        let is_place =
+            sign == b':' && (names_a_source_file(key) || self.slice(0, name.start).ends_with(b"::"));
+        let secret = !is_place && names_a_secret(key);
         let prompt = !secret && sign == b':' && self.is_prompt;
         let first_on_line = (secret || names_a_person(key)) && self.is_first(name.start);
         let person = !secret && first_on_line;

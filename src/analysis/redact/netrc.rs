@@ -14,8 +14,12 @@ impl Line<'_> {
             return;
         }
         // `password incorrect for this user` is no netrc.
-        let words = bare.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(8).count();
-        if lone && (words > 6 || !words.is_multiple_of(2)) {
+        let words = || bare.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let count = words().take(8).count();
+        // `account settings were changed` neither: each pair begins with its word.
+        let keywords: [&[u8]; 3] = [b"login", b"password", b"account"];
+        let in_pairs = words().step_by(2).take(4).all(|word| keywords.contains(&word));
+        if lone && (count > 6 || !count.is_multiple_of(2) || !in_pairs) {
             return;
         }
         let mut at = 0_usize;

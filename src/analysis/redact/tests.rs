@@ -98,6 +98,14 @@ const LINES: &[(&str, &str)] = &[
     ),
     // Left alone.
     (
+        "a.c:1:9: fatal error: libsecret/secret.h: No such file",
+        "a.c:1:9: fatal error: libsecret/secret.h: No such file",
+    ),
+    ("fatal error: pwd.h: No such file", "fatal error: pwd.h: No such file"),
+    ("secret.c:1:2: error: x", "secret.c:1:2: error: x"),
+    ("test_auth.py::test_password: FAILED", "test_auth.py::test_password: FAILED"),
+    ("account settings were changed", "account settings were changed"),
+    (
         "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
         "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
     ),
