@@ -56,10 +56,20 @@ pub fn is_standard_library(name: &str) -> bool {
     STANDARD_LIBRARY.iter().any(same)
 }
 
-/// The first Python, as (major, minor), that no longer has the standard module `name`.
+/// The first Python, as (major, minor), that no longer has the standard module `name` or the one that
+/// it is part of.
 #[must_use]
 pub fn removed_in(name: &str) -> Option<(u32, u32)> {
-    REMOVED_MODULES.iter().find(|(other, _)| *other == name).map(|(_, version)| *version)
+    let head = name.split('.').next().unwrap_or(name);
+    REMOVED_MODULES.iter().find(|(other, _)| *other == head).map(|(_, version)| *version)
+}
+
+/// Whether `module` is most often a file of the project itself that the build did not find, or part
+/// of pip: a package of that name is not what is missing.
+#[must_use]
+pub fn is_local_module(module: &str) -> bool {
+    let head = module.split('.').next().unwrap_or(module);
+    LOCAL_MODULES.iter().any(|other| other.eq_ignore_ascii_case(head))
 }
 
 /// Whether even the newest version of `name` has to be compiled on most machines.
@@ -85,21 +95,29 @@ pub struct Near {
     pub edits: u8,
 }
 
-/// The well-known name nearest to `name`, at most 1 edit away (2 from nine letters on), the most
+/// Only so many of the most downloaded packages are meant by a misspelt name: others are rarer than
+/// names that are somebody's own.
+const MEANT: u16 = 1_500;
+/// `scheduler` and `schedule`, `cudatoolkit` and `cuda-toolkit` are two things: a last letter more or
+/// less, or a hyphen, is a slip only where the other name is on everybody's lips.
+const ON_ALL_LIPS: u16 = 500;
+
+/// The well-known name nearest to `name`, at most 1 edit away (2 from twelve letters on), the most
 /// downloaded of equally near ones. Names of four letters or fewer are near too many others.
 #[must_use]
 pub fn nearest(name: &str) -> Option<Near> {
     let name = normalised(name);
     let most: u8 = match name.len() {
         0..=4 => return None,
-        5..=8 => 1,
-        9..=64 => 2,
+        5..=11 => 1,
+        12..=64 => 2,
         _ => return None,
     };
     let letters = name.as_bytes();
     let mut best: Option<(u8, u16, &'static str)> = None;
     for (other, rank) in WELL_KNOWN {
-        if other.len().abs_diff(name.len()) > usize::from(most) {
+        let reach = if is_variant(&name, other) { ON_ALL_LIPS } else { MEANT };
+        if *rank >= reach || other.len().abs_diff(name.len()) > usize::from(most) {
             continue;
         }
         let Some(edits) = edits_within(letters, other.as_bytes(), most) else { continue };
@@ -108,6 +126,15 @@ pub fn nearest(name: &str) -> Option<Near> {
         }
     }
     best.filter(|(edits, ..)| *edits > 0).map(|(edits, _, name)| Near { name, edits })
+}
+
+/// Whether the names differ only in a last letter that one of them has more and does not double, or
+/// in hyphens.
+fn is_variant(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let has_ending = long.strip_prefix(short).is_some_and(|end| end.len() == 1 && !short.ends_with(end));
+    let letters = |name: &'_ str| name.bytes().filter(|byte| *byte != b'-').collect::<Vec<_>>();
+    has_ending || letters(a) == letters(b)
 }
 
 /// The optimal string alignment distance of `a` and `b`, or `None` past `most`. Both are at most a
@@ -188,7 +215,20 @@ mod tests {
         ] {
             assert_eq!(nearest(wrong).map(|near| near.name), Some(right), "{wrong}");
         }
-        for name in ["numpy", "nmpy", "acme-billing", "q", "zzzzzzzzzzzz"] {
+        assert_eq!(nearest("scikitlearn").map(|near| near.name), Some("scikit-learn"));
+        for name in [
+            "numpy",
+            "nmpy",
+            "acme-billing",
+            "q",
+            "zzzzzzzzzzzz",
+            "postgres",
+            "scheduler",
+            "django-common",
+            "ops-tools",
+            "pyutils",
+            "cudatoolkit",
+        ] {
             assert_eq!(nearest(name), None, "{name}");
         }
     }

@@ -82,7 +82,11 @@ pub(super) fn without_pin(case: &Case<'_>, unless_source_only: bool) -> Option<S
 /// The package that an import in the build did not find.
 pub(super) fn install_module(case: &Case<'_>) -> Option<Vec<String>> {
     let module = case.part(Kind::Module)?;
-    if packages::is_standard_library(module) || packages::removed_in(module).is_some() {
+    let head = module.split('.').next()?;
+    if packages::is_standard_library(head)
+        || packages::removed_in(module).is_some()
+        || packages::is_local_module(module)
+    {
         return None;
     }
     let package = packages::package_for_import(module)?;
