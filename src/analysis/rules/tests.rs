@@ -149,6 +149,30 @@ fn a_rule_for_older_pythons_leaves_newer_ones_alone() {
 }
 
 #[test]
+fn failures_are_known_in_chinese_too() {
+    for (log, rule) in [
+        ("      a.c:1:9: 致命错误: ffi.h: 没有那个文件或目录", "header-missing"),
+        ("      a.c:1:9: 嚴重錯誤： ffi.h：沒有此一檔案或目錄", "header-missing"),
+        ("      a.c(1): fatal error C1083: 无法打开包括文件:“ffi.h”", "header-missing"),
+        ("      a.c(1): fatal error C1083: 无法打开包括文件:“Python.h”", "python-headers"),
+        ("      /usr/bin/ld: 找不到 -lpq", "library-missing"),
+        ("      LINK : fatal error LNK1104: 无法打开文件“pq.lib”", "library-missing-windows"),
+        ("      error: command 'gcc' failed: 没有那个文件或目录", "compiler-missing"),
+        ("      bash: gcc: 未找到命令", "compiler-missing"),
+        ("      error: command 'cl.exe' failed: 系统找不到指定的文件。", "compiler-missing-windows"),
+    ] {
+        let finding = consult_log("pip install a", log, "3.11.7").unwrap();
+        assert_eq!(finding.rule, rule, "{log}");
+        let Advice::Uncertain { sentence } = finding.advice else { panic!("{log}") };
+        assert!(!sentence.is_ascii(), "{log}: {sentence}");
+    }
+    for log in ["[WinError 10054] 远程主机强迫关闭了一个现有的连接。", "[Errno 11001] 不知道这样的主机。"]
+    {
+        assert_eq!(facts::read(&redact(log)).language, facts::Language::Chinese, "{log}");
+    }
+}
+
+#[test]
 fn answers_are_in_the_language_of_the_log() {
     let log = "      x.cc:33:10: 致命错误：snappy-c.h：没有那个文件或目录";
     let advice = consult_log("pip install a", log, "3.11.7").map(|finding| finding.advice);
