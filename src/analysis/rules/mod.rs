@@ -14,6 +14,7 @@ mod conflict;
 mod index;
 mod missing;
 mod scan;
+mod spelling;
 
 use std::cell::OnceCell;
 

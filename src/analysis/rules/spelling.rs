@@ -22,7 +22,8 @@ pub(super) fn respelt(line: &str) -> Option<String> {
     let mut is_value = false;
     for word in words {
         let takes_value = |word: &str| {
-            AllowedOption::find(word).map(AllowedOption::takes_value)
+            AllowedOption::find(word)
+                .map(AllowedOption::takes_value)
                 .or_else(|| RefusedOption::find(word).map(|option| option.value))
                 .unwrap_or(false)
         };
@@ -169,7 +170,8 @@ mod tests {
         ] {
             assert_eq!(respelt(wrong).as_deref(), Some(right), "{wrong}");
         }
-        for nothing in ["numpy==1.0", "-U six", "--upgade six", "-r a,b.txt", "a; python_version<3", "a==>1"] {
+        for nothing in ["numpy==1.0", "-U six", "--upgade six", "-r a,b.txt", "a; python_version<3", "a==>1"]
+        {
             assert_eq!(respelt(nothing), None, "{nothing}");
         }
     }
