@@ -178,6 +178,39 @@ fn failures_are_known_in_chinese_too() {
 }
 
 #[test]
+fn tools_and_libraries_that_a_build_misses_are_told_apart() {
+    for (log, rule) in [
+        ("      error: command 'link.exe' failed: No such file or directory", "compiler-missing-windows"),
+        ("      gcc: fatal error: cannot execute 'cc1plus': execvp: No such file", "compiler-missing"),
+        ("      configure: error: you need a C compiler", "compiler-missing"),
+        (
+            "      Unable to find libclang: \"couldn't find any valid shared libraries\"",
+            "config-tool-unclear",
+        ),
+        ("      Could not find directory of OpenSSL installation, and", "config-tool-unclear"),
+        ("      Package cairo was not found in the pkg-config search path.", "config-tool-unclear"),
+        (
+            "      CMake Error at x.cmake:1 (message):\n        Could NOT find OpenSSL, try to set the path",
+            "cmake-library-missing-unclear",
+        ),
+        (
+            "      CMake Error at x:1 (message):\n        Could NOT find Boost (missing: Boost_INCLUDE_DIR)",
+            "cmake-library-missing-unclear",
+        ),
+        ("      FileNotFoundError: [Errno 2] No such file or directory: 'pkg-config'", "build-tool-missing"),
+        ("      /bin/sh: autoreconf: command not found", "build-tool-missing"),
+        ("      Compatibility with CMake < 3.5 has been removed from CMake.", "cmake-too-new"),
+        ("      ValueError: invalid pyproject.toml config: `project.license`.", "project-configuration"),
+        ("error: resolution-too-deep", "resolution-too-deep"),
+        ("/usr/bin/python3: No module named pip", "pip-broken"),
+    ] {
+        let finding = consult_log("pip install a", log, "3.11.7");
+        let uncertain = finding.as_ref().is_some_and(|it| matches!(it.advice, Advice::Uncertain { .. }));
+        assert_eq!((finding.map(|finding| finding.rule), uncertain), (Some(rule), true), "{log}");
+    }
+}
+
+#[test]
 fn answers_are_in_the_language_of_the_log() {
     let log = "      x.cc:33:10: 致命错误：snappy-c.h：没有那个文件或目录";
     let advice = consult_log("pip install a", log, "3.11.7").map(|finding| finding.advice);
