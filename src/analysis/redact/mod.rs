@@ -9,6 +9,7 @@
 mod assignment;
 mod clean;
 mod line;
+mod named;
 mod netrc;
 mod person;
 mod secrets;

@@ -96,6 +96,23 @@ const LINES: &[(&str, &str)] = &[
         "[server-login]\nusername: ci\npassword: FAKE",
         "[server-login]\nusername: [redacted]\npassword: [redacted]",
     ),
+    ("https://bob:p@ss/word1@host/ x", "https://[redacted]@host/ x"),
+    ("https://u:FAKE@h.example/x.git@v1.0", "https://[redacted]@h.example/x.git@v1.0"),
+    ("twine upload -u bob -p hunter2x d", "twine upload -u bob -p [redacted] d"),
+    ("sshpass -p hunter2x ssh", "sshpass -p [redacted] ssh"),
+    ("mkdir -p build/x", "mkdir -p build/x"),
+    ("password \"hunter 2x\"", "password \"[redacted]\""),
+    ("<password>a FAKE</password><x>y</x>", "<password>[redacted]</password><x>y</x>"),
+    ("密码：FAKE x 口令=FAKE", "密码：[redacted] x 口令=[redacted]"),
+    ("令牌：\"a FAKE\" 用户名: alice", "令牌：\"[redacted]\" 用户名: [redacted]"),
+    ("密码错误", "密码错误"),
+    ("{'USER': 'alice', 'A': 'b'}", "{'USER': '[redacted]', 'A': 'b'}"),
+    ("environ({'A': 'b', 'USER': 'alice'})", "environ({'A': 'b', 'USER': '[redacted]'})"),
+    ("?mail=alice%40corp.com&p=%2Falice%40corp.com", "?mail=[email]&p=%2F[email]"),
+    ("n%40types%2Fnode a%401.2.3", "n%40types%2Fnode a%401.2.3"),
+    ("file=%2Fhome%2Falice%2Fx", "file=%2Fhome%2F[user]%2Fx"),
+    ("/home1/alice/x /home/corp.example/alice/x", "/home1/[user]/x /home/[user]/x"),
+    ("AccessKeyId LTAI5tFAKEfake0000", "AccessKeyId [redacted]"),
     // Left alone.
     (
         "a.c:1:9: fatal error: libsecret/secret.h: No such file",
@@ -138,6 +155,20 @@ fn a_key_block_goes_and_the_log_after_it_stays() {
     let raw = "x\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nTUlJRkFLRQ==\n-----END RSA PRIVATE KEY-----\nERROR: y\n";
     let left = redact(raw);
     assert!(!left.as_str().contains("TUlJ") && left.as_str().ends_with("ERROR: y\n"), "{}", left.as_str());
+    for (begin, end) in [("  | ", ""), ("b'", "\\n'"), ("  \"", "\\n\",")] {
+        let line = |text: &str| format!("{begin}{text}{end}\n");
+        let raw = [
+            line("-----BEGIN RSA PRIVATE KEY-----"),
+            line("TUlJRkFLRQ=="),
+            line("-----END RSA PRIVATE KEY-----"),
+        ];
+        let left = redact(&format!("{}ERROR: y\n", raw.concat()));
+        assert!(
+            !left.as_str().contains("TUlJ") && left.as_str().ends_with("ERROR: y\n"),
+            "{}",
+            left.as_str()
+        );
+    }
     let open = redact("-----BEGIN OPENSSH PRIVATE KEY-----\nRkFLRQ\nERROR: not a key line\nsecond");
     assert_eq!(open.as_str(), "[redacted]\n[redacted]\nERROR: not a key line\nsecond");
 }
@@ -246,6 +277,19 @@ const HOSTILE: &[&str] = &[
     "_key=",
     "a_key-",
     "keykeykey=",
+    "<pw>",
+    "<password>a",
+    "密码：",
+    "密码：a ",
+    "a%40",
+    "a%40b.cd",
+    "%2Fhome%2Fa",
+    "-p x ",
+    "twine -p ",
+    "/home/a.com/",
+    "a://b@c/",
+    "password \"a",
+    "b'",
     "ssecret=",
     "passpass",
     "credential",
