@@ -69,4 +69,6 @@ pub fn redact(raw: &str) -> Redacted {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

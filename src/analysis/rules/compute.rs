@@ -73,10 +73,9 @@ impl Compute {
             Self::NothingForTheStandardLibrary => {
                 let missing = Missing::parse(case.line())?;
                 let name = missing.requirement.name.as_str();
-                let is_standard =
-                    |name: Option<&str>| name.is_some_and(|name| packages::is_standard_library(name));
+                let head = name.split_once('.').map_or(name, |(head, _)| head);
                 let known = missing.offered.is_empty()
-                    && (is_standard(Some(name)) || is_standard(name.split_once('.').map(|(head, _)| head)));
+                    && (packages::is_standard_library(name) || packages::is_standard_library(head));
                 return known.then_some(Outcome::Sentence);
             }
             Self::NamedLikeAFile => {

@@ -158,7 +158,7 @@ impl Install {
     /// # Errors
     ///
     /// The reason why it is withheld.
-    pub fn as_a_model_may_ask(mut self, command: &UserCommand) -> Result<Self, &'static str> {
+    pub fn of_a_model(mut self, command: &UserCommand) -> Result<Self, &'static str> {
         for requirement in &mut self.requirements {
             let asked = command.requirement(&requirement.name);
             let oldest = OLDEST.iter().find(|(name, _)| requirement.key() == *name);

@@ -99,7 +99,7 @@ pub fn holds(screened: &Screened, facts: &Facts) -> bool {
 fn check(line: &str, facts: &Facts, trust: Source) -> Result<Install, &'static str> {
     let mut install = Install::parse(line)?;
     if trust == Source::Model {
-        install = install.as_a_model_may_ask(&facts.command)?;
+        install = install.of_a_model(&facts.command)?;
     }
     for name in install.names() {
         if packages::is_well_known(name) {
