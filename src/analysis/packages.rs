@@ -24,6 +24,10 @@ pub fn is_well_known(name: &str) -> bool {
     WELL_KNOWN.binary_search_by(|(other, _)| (*other).cmp(name.as_str())).is_ok()
 }
 
+/// Shared by many packages: a module below one of these that the table does not know is nobody's.
+const NAMESPACES: &[&str] =
+    &["google", "google.cloud", "azure", "azure.mgmt", "backports", "opentelemetry", "zope", "ruamel"];
+
 /// The package that provides `module`, where it bears another name: by the longest dotted
 /// beginning that is known (`google.cloud.storage.blob` by `google.cloud.storage`).
 #[must_use]
@@ -34,7 +38,7 @@ pub fn provider_of(module: &str) -> Option<&'static str> {
         if let Ok(at) = IMPORTS.binary_search_by(|(other, _)| (*other).cmp(rest)) {
             return IMPORTS.get(at).map(|(_, package)| *package);
         }
-        rest = rest.rsplit_once('.')?.0;
+        rest = rest.rsplit_once('.').map(|(head, _)| head).filter(|head| !NAMESPACES.contains(head))?;
     }
 }
 
@@ -98,6 +102,8 @@ pub struct Near {
 /// Only so many of the most downloaded packages are meant by a misspelt name: others are rarer than
 /// names that are somebody's own.
 const MEANT: u16 = 1_500;
+/// Letters in another order are hardly ever meant so.
+const MEANT_BY_A_SWAP: u16 = 3_000;
 /// `scheduler` and `schedule`, `cudatoolkit` and `cuda-toolkit` are two things: a last letter more or
 /// less, or a hyphen, is a slip only where the other name is on everybody's lips.
 const ON_ALL_LIPS: u16 = 500;
@@ -116,16 +122,35 @@ pub fn nearest(name: &str) -> Option<Near> {
     let letters = name.as_bytes();
     let mut best: Option<(u8, u16, &'static str)> = None;
     for (other, rank) in WELL_KNOWN {
-        let reach = if is_variant(&name, other) { ON_ALL_LIPS } else { MEANT };
-        if *rank >= reach || other.len().abs_diff(name.len()) > usize::from(most) {
+        if *rank >= MEANT_BY_A_SWAP || other.len().abs_diff(name.len()) > usize::from(most) {
             continue;
         }
         let Some(edits) = edits_within(letters, other.as_bytes(), most) else { continue };
+        let reach = if is_variant(&name, other) {
+            ON_ALL_LIPS
+        } else if is_swap(&name, other) {
+            MEANT_BY_A_SWAP
+        } else {
+            MEANT
+        };
+        if edits > 0 && *rank >= reach {
+            continue;
+        }
         if best.is_none_or(|(fewest, first, _)| (edits, *rank) < (fewest, first)) {
             best = Some((edits, *rank, other));
         }
     }
     best.filter(|(edits, ..)| *edits > 0).map(|(edits, _, name)| Near { name, edits })
+}
+
+/// Whether both consist of the same letters.
+fn is_swap(a: &str, b: &str) -> bool {
+    let sorted = |name: &str| {
+        let mut letters = name.as_bytes().to_vec();
+        letters.sort_unstable();
+        letters
+    };
+    a.len() == b.len() && sorted(a) == sorted(b)
 }
 
 /// Whether the names differ only in a last letter that one of them has more and does not double, or
@@ -185,7 +210,9 @@ mod tests {
         ] {
             assert_eq!(package_for_import(module).as_deref(), Some(package), "{module}");
         }
-        for unknown in ["acme_wheel_shim", "vision_ext", "", ".", "numpyy"] {
+        for unknown in
+            ["google.acme", "google.cloud.acme.x", "acme_wheel_shim", "vision_ext", "", ".", "numpyy"]
+        {
             assert_eq!(package_for_import(unknown), None, "{unknown}");
         }
     }
@@ -210,6 +237,7 @@ mod tests {
             ("reqeusts", "requests"),
             ("numpyy", "numpy"),
             ("pandsa", "pandas"),
+            ("pygmae", "pygame"),
             ("matplotlb", "matplotlib"),
             ("beautifullsoup4", "beautifulsoup4"),
         ] {

@@ -5,6 +5,7 @@ use super::missing::Missing;
 use super::{Case, Kind};
 use crate::analysis::command::UserCommand;
 use crate::analysis::options::AllowedOption;
+use crate::analysis::packages;
 use crate::analysis::version::Version;
 
 pub(super) fn without_unknown_option(case: &Case<'_>) -> Option<String> {
@@ -68,7 +69,9 @@ pub(super) fn version_apart(case: &Case<'_>) -> Option<String> {
     let mut anew = Anew::of(&case.facts.command)?;
     let place = anew.requirements.iter().position(|requirement| requirement.name == word)?;
     let before = anew.requirements.get_mut(place.checked_sub(1)?)?;
-    if !before.clauses.is_empty() || !missing.offered.is_empty() {
+    // `python 3.11` is no package's version.
+    let is_package = packages::is_well_known(&before.name) && before.clauses.is_empty();
+    if !is_package || !missing.offered.is_empty() {
         return None;
     }
     *before = before.pinned(&version);

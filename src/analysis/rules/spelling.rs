@@ -6,7 +6,7 @@ use crate::analysis::version::Version;
 /// Left of a version.
 const SIGNS: &[char] = &['=', '<', '>', '~', '!'];
 /// Words for the version that pip takes without one.
-const NEWEST: &[&str] = &["latest", "newest", "stable", "*"];
+const NEWEST: &[&str] = &["", "latest", "newest", "stable", "*"];
 /// Conditions on the system belong to the requirement before them, and no answer may hold them.
 const MARKERS: &[&str] =
     &["python_version", "python_full_version", "sys_platform", "platform_", "os_name", "implementation_"];
@@ -59,6 +59,7 @@ fn joined(line: &str) -> Vec<String> {
             Some(last)
                 if !last.starts_with('-')
                     && (word.starts_with(SIGNS)
+                        || word.starts_with('[')
                         || last.ends_with(SIGNS)
                         || (last.ends_with(':') && Version::parse(word).is_some())) =>
             {
@@ -117,21 +118,24 @@ fn requirement(piece: &str) -> Option<String> {
     let (name, mut rest) = piece.split_at_checked(at)?;
     let mut clauses: Vec<String> = Vec::new();
     while !rest.is_empty() {
-        let (sign, after) = rest.split_at_checked(rest.find(|c| !SIGNS.contains(&c))?)?;
+        let sign_end = rest.find(|c| !SIGNS.contains(&c)).unwrap_or(rest.len());
+        let (sign, after) = rest.split_at_checked(sign_end)?;
         let end = after.find(|c| SIGNS.contains(&c) || c == ',').unwrap_or(after.len());
         let (version, next) = after.split_at_checked(end)?;
         let sign = match sign {
             "=" | "==" | "====" => "==",
             "=>" | ">=" => ">=",
             "=<" | "<=" => "<=",
-            "=~" | "~=" => "~=",
+            "=~" | "~=" | "~" => "~=",
             "<" | ">" | "!=" | "===" => sign,
             _ => return None,
         };
         let lower = version.to_ascii_lowercase();
         let begin = lower.trim_end_matches(".x").trim_end_matches(".*");
+        // `v1.0` is what repositories call it.
+        let begin = begin.strip_prefix('v').unwrap_or(begin).trim_end_matches('.');
         if !(sign == "==" && NEWEST.contains(&lower.as_str())) {
-            let star = if begin.len() < lower.len() { ".*" } else { "" };
+            let star = if lower.ends_with(".x") || lower.ends_with(".*") { ".*" } else { "" };
             clauses.push(format!("{sign}{begin}{star}"));
         }
         rest = next.trim_start_matches(',');
@@ -155,6 +159,10 @@ mod tests {
             ("flask: 2.3.0", "flask==2.3.0"),
             ("requests[socks,x]=2.31", "requests[socks,x]==2.31"),
             ("numpy==latest", "numpy"),
+            ("numpy==", "numpy"),
+            ("numpy==v1.26.4.", "numpy==1.26.4"),
+            ("pandas~2.0", "pandas~=2.0"),
+            ("uvicorn [standard]=0.2", "uvicorn[standard]==0.2"),
             ("flask==2.x", "flask==2.*"),
             ("numpy>=1.20<2", "numpy>=1.20,<2"),
             ("numpy >= 1.20, < 2 six", "numpy>=1.20,<2 six"),
