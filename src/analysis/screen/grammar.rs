@@ -160,19 +160,26 @@ impl Install {
     /// The reason why it is withheld.
     pub fn of_a_model(mut self, command: &UserCommand) -> Result<Self, &'static str> {
         for requirement in &mut self.requirements {
-            let asked = command.requirement(&requirement.name);
-            let oldest = OLDEST.iter().find(|(name, _)| requirement.key() == *name);
+            // Most have neither a version nor extras.
+            if requirement.clauses.is_empty() && requirement.extras.is_empty() {
+                continue;
+            }
+            let oldest = OLDEST.iter().find(|(name, _)| requirement.name.eq_ignore_ascii_case(name));
             let oldest = oldest.and_then(|(_, version)| Version::parse(version));
             let is_too_old = |clause: &Clause| oldest.as_ref().is_some_and(|oldest| clause.version < *oldest);
             if requirement.clauses.iter().any(is_too_old) {
                 return Err("a version of pip's own tools that is too old to work");
             }
-            let is_named = |clause: &Clause| asked.is_some_and(|asked| asked.clauses.contains(clause));
+            let name = requirement.name.clone();
+            let is_named = |clause: &Clause| {
+                command.requirement(&name).is_some_and(|asked| asked.clauses.contains(clause))
+            };
             let has_label = |clause: &Clause| clause.version.without_local().is_some();
             if requirement.clauses.iter().any(|clause| has_label(clause) && !is_named(clause)) {
                 return Err("a version with a label of its own");
             }
-            let is_asked = |extra: &String| asked.is_some_and(|asked| asked.extras.contains(extra));
+            let is_asked =
+                |extra: &String| command.requirement(&name).is_some_and(|asked| asked.extras.contains(extra));
             requirement.extras.retain(is_asked);
         }
         Ok(self)
