@@ -17,6 +17,8 @@ struct Imports {
 struct Names {
     /// Modules of the standard library, to tell "not on PyPI because it comes with Python".
     standard_library: Vec<String>,
+    /// Modules that are most often files of a project itself.
+    local_modules: Vec<String>,
     /// Modules that left the standard library, and the Python without them: `"3.12"`.
     removed: BTreeMap<String, String>,
     /// Packages without wheels for Linux: an unpinned version has to be compiled as well.
@@ -70,8 +72,11 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     let fail = |reason: String| format!("{}: {reason}", path.display());
     let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
     let names: Names = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    for (table, list) in [("STANDARD_LIBRARY", &names.standard_library), ("SOURCE_ONLY", &names.source_only)]
-    {
+    for (table, list) in [
+        ("STANDARD_LIBRARY", &names.standard_library),
+        ("LOCAL_MODULES", &names.local_modules),
+        ("SOURCE_ONLY", &names.source_only),
+    ] {
         let sorted: BTreeSet<&String> = list.iter().collect();
         if sorted.len() != list.len() {
             return Err(fail(format!("a name stands twice in {table}")));

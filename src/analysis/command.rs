@@ -58,6 +58,8 @@ pub struct UserCommand {
     pub other_source: bool,
     /// Arguments that are none of these, such as a misspelt option.
     pub unread: Vec<String>,
+    /// Names of requirements that may be the value of an unread option before them.
+    pub perhaps_values: Vec<String>,
     /// Options that an answer may not hold and without which the command would do something else.
     pub essential_options: Vec<&'static str>,
 }
@@ -72,12 +74,19 @@ impl UserCommand {
             line.split_ascii_whitespace().take(MOST_ARGUMENTS).skip_while(|word| *word != "install");
         words.next();
         let mut words = words.peekable();
+        let mut after_unread = false;
         while let Some(word) = words.next() {
             let word = word.trim_matches(['"', '\'']);
             if word.starts_with('-') && word.len() > 1 {
+                let unread = command.unread.len();
                 command.read_option(word, &mut words);
+                after_unread = command.unread.len() > unread && !word.contains('=');
             } else {
+                let read = command.requirements.len();
                 command.read_argument(word, &mut words);
+                let new = command.requirements.get(read..).unwrap_or_default();
+                command.perhaps_values.extend(new.iter().filter(|_| after_unread).map(Requirement::key));
+                after_unread = false;
             }
         }
         command
@@ -158,6 +167,12 @@ impl UserCommand {
     pub fn names(&self, name: &str) -> bool {
         let key = normalised(name);
         self.requirements.iter().any(|requirement| requirement.key() == key)
+    }
+
+    /// The same, and the name cannot be anything else, such as the value of an option.
+    #[must_use]
+    pub fn surely_names(&self, name: &str) -> bool {
+        self.names(name) && !self.perhaps_values.contains(&normalised(name))
     }
 
     /// The requirement of this name.

@@ -18,7 +18,7 @@ enum ValueKind {
     None,
     /// Package names, `:all:` or `:none:`, with commas between them.
     Names,
-    /// A whole number up to this one.
+    /// A whole number from 1 up to this one: pip gives up at once with a timeout of 0.
     Number(u32),
     Word(&'static [&'static str]),
 }
@@ -87,7 +87,7 @@ impl AllowedOption {
                 .all(|name| matches!(name, ":all:" | ":none:") || super::requirement::is_name(name)),
             ValueKind::Number(most) => {
                 let digits = value.bytes().all(|byte| byte.is_ascii_digit()) && value.len() <= 4;
-                digits && value.parse::<u32>().is_ok_and(|number| number <= most)
+                digits && value.parse::<u32>().is_ok_and(|number| number > 0 && number <= most)
             }
             ValueKind::Word(words) => words.contains(&value),
         }

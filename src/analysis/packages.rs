@@ -24,6 +24,10 @@ pub fn is_well_known(name: &str) -> bool {
     WELL_KNOWN.binary_search_by(|(other, _)| (*other).cmp(name.as_str())).is_ok()
 }
 
+/// Shared by many packages: a module below one of these that the table does not know is nobody's.
+const NAMESPACES: &[&str] =
+    &["google", "google.cloud", "azure", "azure.mgmt", "backports", "opentelemetry", "zope", "ruamel"];
+
 /// The package that provides `module`, where it bears another name: by the longest dotted
 /// beginning that is known (`google.cloud.storage.blob` by `google.cloud.storage`).
 #[must_use]
@@ -34,7 +38,7 @@ pub fn provider_of(module: &str) -> Option<&'static str> {
         if let Ok(at) = IMPORTS.binary_search_by(|(other, _)| (*other).cmp(rest)) {
             return IMPORTS.get(at).map(|(_, package)| *package);
         }
-        rest = rest.rsplit_once('.')?.0;
+        rest = rest.rsplit_once('.').map(|(head, _)| head).filter(|head| !NAMESPACES.contains(head))?;
     }
 }
 
@@ -56,10 +60,20 @@ pub fn is_standard_library(name: &str) -> bool {
     STANDARD_LIBRARY.iter().any(same)
 }
 
-/// The first Python, as (major, minor), that no longer has the standard module `name`.
+/// The first Python, as (major, minor), that no longer has the standard module `name` or the one that
+/// it is part of.
 #[must_use]
 pub fn removed_in(name: &str) -> Option<(u32, u32)> {
-    REMOVED_MODULES.iter().find(|(other, _)| *other == name).map(|(_, version)| *version)
+    let head = name.split('.').next().unwrap_or(name);
+    REMOVED_MODULES.iter().find(|(other, _)| *other == head).map(|(_, version)| *version)
+}
+
+/// Whether `module` is most often a file of the project itself that the build did not find, or part
+/// of pip: a package of that name is not what is missing.
+#[must_use]
+pub fn is_local_module(module: &str) -> bool {
+    let head = module.split('.').next().unwrap_or(module);
+    LOCAL_MODULES.iter().any(|other| other.eq_ignore_ascii_case(head))
 }
 
 /// Whether even the newest version of `name` has to be compiled on most machines.
@@ -85,29 +99,67 @@ pub struct Near {
     pub edits: u8,
 }
 
-/// The well-known name nearest to `name`, at most 1 edit away (2 from nine letters on), the most
+/// Only so many of the most downloaded packages are meant by a misspelt name: others are rarer than
+/// names that are somebody's own.
+const MEANT: u16 = 1_500;
+/// Letters in another order are hardly ever meant so.
+const MEANT_BY_A_SWAP: u16 = 3_000;
+/// `scheduler` and `schedule`, `cudatoolkit` and `cuda-toolkit` are two things: a last letter more or
+/// less, or a hyphen, is a slip only where the other name is on everybody's lips.
+const ON_ALL_LIPS: u16 = 500;
+
+/// The well-known name nearest to `name`, at most 1 edit away (2 from twelve letters on), the most
 /// downloaded of equally near ones. Names of four letters or fewer are near too many others.
 #[must_use]
 pub fn nearest(name: &str) -> Option<Near> {
     let name = normalised(name);
     let most: u8 = match name.len() {
         0..=4 => return None,
-        5..=8 => 1,
-        9..=64 => 2,
+        5..=11 => 1,
+        12..=64 => 2,
         _ => return None,
     };
     let letters = name.as_bytes();
     let mut best: Option<(u8, u16, &'static str)> = None;
     for (other, rank) in WELL_KNOWN {
-        if other.len().abs_diff(name.len()) > usize::from(most) {
+        if *rank >= MEANT_BY_A_SWAP || other.len().abs_diff(name.len()) > usize::from(most) {
             continue;
         }
         let Some(edits) = edits_within(letters, other.as_bytes(), most) else { continue };
+        let reach = if is_variant(&name, other) {
+            ON_ALL_LIPS
+        } else if is_swap(&name, other) {
+            MEANT_BY_A_SWAP
+        } else {
+            MEANT
+        };
+        if edits > 0 && *rank >= reach {
+            continue;
+        }
         if best.is_none_or(|(fewest, first, _)| (edits, *rank) < (fewest, first)) {
             best = Some((edits, *rank, other));
         }
     }
     best.filter(|(edits, ..)| *edits > 0).map(|(edits, _, name)| Near { name, edits })
+}
+
+/// Whether both consist of the same letters.
+fn is_swap(a: &str, b: &str) -> bool {
+    let sorted = |name: &str| {
+        let mut letters = name.as_bytes().to_vec();
+        letters.sort_unstable();
+        letters
+    };
+    a.len() == b.len() && sorted(a) == sorted(b)
+}
+
+/// Whether the names differ only in a last letter that one of them has more and does not double, or
+/// in hyphens.
+fn is_variant(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let has_ending = long.strip_prefix(short).is_some_and(|end| end.len() == 1 && !short.ends_with(end));
+    let letters = |name: &'_ str| name.bytes().filter(|byte| *byte != b'-').collect::<Vec<_>>();
+    has_ending || letters(a) == letters(b)
 }
 
 /// The optimal string alignment distance of `a` and `b`, or `None` past `most`. Both are at most a
@@ -158,7 +210,9 @@ mod tests {
         ] {
             assert_eq!(package_for_import(module).as_deref(), Some(package), "{module}");
         }
-        for unknown in ["acme_wheel_shim", "vision_ext", "", ".", "numpyy"] {
+        for unknown in
+            ["google.acme", "google.cloud.acme.x", "acme_wheel_shim", "vision_ext", "", ".", "numpyy"]
+        {
             assert_eq!(package_for_import(unknown), None, "{unknown}");
         }
     }
@@ -183,12 +237,26 @@ mod tests {
             ("reqeusts", "requests"),
             ("numpyy", "numpy"),
             ("pandsa", "pandas"),
+            ("pygmae", "pygame"),
             ("matplotlb", "matplotlib"),
             ("beautifullsoup4", "beautifulsoup4"),
         ] {
             assert_eq!(nearest(wrong).map(|near| near.name), Some(right), "{wrong}");
         }
-        for name in ["numpy", "nmpy", "acme-billing", "q", "zzzzzzzzzzzz"] {
+        assert_eq!(nearest("scikitlearn").map(|near| near.name), Some("scikit-learn"));
+        for name in [
+            "numpy",
+            "nmpy",
+            "acme-billing",
+            "q",
+            "zzzzzzzzzzzz",
+            "postgres",
+            "scheduler",
+            "django-common",
+            "ops-tools",
+            "pyutils",
+            "cudatoolkit",
+        ] {
             assert_eq!(nearest(name), None, "{name}");
         }
     }

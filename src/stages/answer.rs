@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::completion::Usage;
-use crate::analysis::facts::{self, Facts};
+use crate::analysis::facts::{self, Facts, Language};
 use crate::analysis::normal;
 use crate::analysis::prompt;
 use crate::analysis::redact::{self, Redacted};
@@ -206,7 +206,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         }
         match finding {
             Some(finding) => answered.give(by_rule(&finding.advice, &facts), ticket, None),
-            None => answered.give_up(cause, submitted.interface, ticket),
+            None => answered.give_up(cause, submitted.interface, ticket, facts.language),
         }
     }
     answered
@@ -236,14 +236,14 @@ impl Answered {
 
     /// Nothing has an answer. What the client sees of that depends on the route: the old one knows
     /// failures of the upstream only as a suggestion that begins with `UNCERTAIN`.
-    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket) {
+    fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket, language: Language) {
         let (ending, reject) = match cause {
             CannotAsk::NoKey => {
-                self.give(
-                    uncertain("No built-in rule knows this failure, and no model is set up."),
-                    ticket,
-                    None,
-                );
+                let words = match language {
+                    Language::English => "No built-in rule knows this failure, and no model is set up.",
+                    Language::Chinese => "没有内置规则认识这种失败，也没有配置模型。",
+                };
+                self.give(uncertain(words), ticket, None);
                 return;
             }
             CannotAsk::Cap(cap) => {
@@ -256,7 +256,10 @@ impl Answered {
             self.source = Source::Model;
         }
         if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
-            let words = "The analysis model did not answer. Please try again later.";
+            let words = match language {
+                Language::English => "The analysis model did not answer. Please try again later.",
+                Language::Chinese => "分析模型没有回答，请稍后重试。",
+            };
             self.give(uncertain(words), ticket, self.asked_model);
         } else {
             self.result = Err(reject);

@@ -2,7 +2,7 @@
 
 use super::MARK;
 use super::line::{Line, REACH, ends_word, is_name_byte};
-use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret};
+use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret, names_a_source_file};
 
 /// How much of a value is looked at when its name announces no secret: enough to see whether it
 /// looks drawn at random, and little enough for a line of nothing but equals signs.
@@ -14,6 +14,8 @@ struct Name {
     /// The quote that opened right before the name.
     opening: Option<u8>,
     is_option: bool,
+    /// Whether quotes stand around the name.
+    is_quoted: bool,
 }
 
 impl Line<'_> {
@@ -26,10 +28,15 @@ impl Line<'_> {
         }
         let name = self.name_before(at)?;
         let key = self.slice(name.start, name.end);
-        let secret = names_a_secret(key);
+        // `secret.h: No such file`, `test_auth.py::test_password: FAILED`: of a file or in one.
+        let is_place =
+            || sign == b':' && (names_a_source_file(key) || self.slice(0, name.start).ends_with(b"::"));
+        let secret = names_a_secret(key) && !is_place();
         let prompt = !secret && sign == b':' && self.is_prompt;
         let first_on_line = (secret || names_a_person(key)) && self.is_first(name.start);
-        let person = !secret && first_on_line;
+        // `environ({'HOME': '/', 'USER': 'alice'})`.
+        let in_environment = name.is_quoted && key.iter().all(u8::is_ascii_uppercase) && names_a_person(key);
+        let person = !secret && (first_on_line || in_environment);
         let announced = secret || person || prompt;
         if !announced && after < self.plain_until {
             return None;
@@ -76,7 +83,7 @@ impl Line<'_> {
         // `"Authorization: x"`: the quote opens before the name and closes after the value.
         let opening = if closing.is_none() { quote_before(start) } else { None };
         let is_option = self.slice(start.saturating_sub(2), start) == b"--";
-        Some(Name { start, end, opening, is_option })
+        Some(Name { start, end, opening, is_option, is_quoted: closing.is_some() })
     }
 
     /// Where the value behind a sign begins and ends.
@@ -176,7 +183,19 @@ impl Line<'_> {
         let text = text.trim();
         matches!(
             text,
-            "" | "export" | "set" | "env" | "ENV" | "ARG" | "declare -x" | "-" | "+" | "\"" | "'" | "_"
+            "" | "{'"
+                | "{\""
+                | "export"
+                | "set"
+                | "env"
+                | "ENV"
+                | "ARG"
+                | "declare -x"
+                | "-"
+                | "+"
+                | "\""
+                | "'"
+                | "_"
         )
     }
 }

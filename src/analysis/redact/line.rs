@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use super::named::begins_chinese_name;
 use super::secrets::Found;
 use super::words::{begins_token, names_a_secret, token_at};
 use super::{EMAIL_MARK, MARK, USER_MARK, work};
@@ -33,7 +34,9 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
         let Some(byte) = line.byte(at) else { return };
         let next = match byte {
             b':' if line.starts_with(at, b"://") => line.url(at),
-            b'%' => line.encoded_url(at),
+            b'%' => line.encoded_url(at).or_else(|| line.encoded_person(at)),
+            b'>' => line.element(at),
+            byte if begins_chinese_name(byte) => line.chinese_name(at),
             b':' | b'=' => line.assignment(at, byte),
             b'@' => line.at_sign(at),
             b'/' | b'\\' => line.home(at),
@@ -51,7 +54,7 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
 static STOPS: LazyLock<[bool; 256]> = LazyLock::new(|| {
     std::array::from_fn(|byte| {
         let byte = u8::try_from(byte).unwrap_or(0);
-        b":=@/\\-%BbTPp".contains(&byte) || begins_token(byte)
+        b":=@/\\-%>BbTPp".contains(&byte) || begins_token(byte) || begins_chinese_name(byte)
     })
 });
 
@@ -159,7 +162,12 @@ impl Line<'_> {
             if is_port || bracketed { None } else { last_at(self.until_within(start, REACH, ends_word)) }
         });
         // On to the slashes: `file:///home/...`.
-        let Some(length) = userinfo else { return Some(at.saturating_add(1)) };
+        let Some(mut length) = userinfo else { return Some(at.saturating_add(1)) };
+        // A password with both `@` and `/`: what follows the first `@` is hardly a host then.
+        let host = self.slice(start.saturating_add(length).saturating_add(1), authority_end);
+        if !host.iter().any(|byte| b".:[".contains(byte)) && host != b"localhost" {
+            length = last_at(self.until_within(start, REACH, ends_word)).unwrap_or(length);
+        }
         let end = start.saturating_add(length);
         if self.slice(start, end) != b"git" {
             self.mark(start, end, MARK, true);
@@ -177,7 +185,8 @@ impl Line<'_> {
         let length = self.slice(start, end).windows(3).rposition(|three| three == b"%40")?;
         let end = start.saturating_add(length);
         self.mark(start, end, MARK, true);
-        Some(end)
+        // On behind the at sign.
+        Some(end.saturating_add(3))
     }
 
     /// `--password value`, `-u name:password`. `at` is the first dash.
@@ -196,6 +205,8 @@ impl Line<'_> {
         let name = self.slice(name_start, name_end);
         let secret = names_a_secret(name);
         // Only then is it worth the way to the value's end: `,-a,b` may stand a thousand times in a row.
+        // `twine upload -u bob -p SECRET`, `sshpass -p SECRET`.
+        let secret = secret || (name == b"p" && self.is_of_password_tool(at));
         let logins: [&[u8]; 4] = [b"u", b"user", b"proxy-user", b"login"];
         if !secret && !logins.contains(&name) {
             return None;
@@ -214,6 +225,15 @@ impl Line<'_> {
             return Some(value_end);
         }
         None
+    }
+
+    /// Whether the option at `at` belongs to a program whose `-p` is a password.
+    fn is_of_password_tool(&self, at: usize) -> bool {
+        const NEAR: usize = 96;
+        work::count(NEAR);
+        let head = self.slice(at.saturating_sub(NEAR), at);
+        let tools: [&[u8]; 2] = [b"sshpass ", b"twine "];
+        tools.iter().any(|tool| head.windows(tool.len()).any(|part| part == *tool))
     }
 
     /// `Bearer value`, `Basic value`, `token value` (RFC 9110, 11.6.2) without a header's name.

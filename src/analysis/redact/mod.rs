@@ -9,6 +9,7 @@
 mod assignment;
 mod clean;
 mod line;
+mod named;
 mod netrc;
 mod person;
 mod secrets;
@@ -67,5 +68,7 @@ pub fn redact(raw: &str) -> Redacted {
     Redacted(text)
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -14,16 +14,26 @@ impl Line<'_> {
             return;
         }
         // `password incorrect for this user` is no netrc.
-        let words = bare.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(8).count();
-        if lone && (words > 6 || !words.is_multiple_of(2)) {
+        let words = || bare.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let count = words().take(8).count();
+        // `account settings were changed` neither: each pair begins with its word.
+        let keywords: [&[u8]; 3] = [b"login", b"password", b"account"];
+        let in_pairs = words().step_by(2).take(4).all(|word| keywords.contains(&word));
+        let quoted = words().nth(1).is_some_and(|word| word.starts_with(b"\""));
+        if lone && !quoted && (count > 6 || !count.is_multiple_of(2) || !in_pairs) {
             return;
         }
         let mut at = 0_usize;
         let mut secret_next = false;
         while at < self.bytes.len() {
             let start = self.until(at, |byte| !byte.is_ascii_whitespace());
-            let end = self.until(start, |byte| byte.is_ascii_whitespace());
-            if secret_next {
+            let mut end = self.until(start, |byte| byte.is_ascii_whitespace());
+            if secret_next && self.byte(start) == Some(b'"') {
+                let start = start.saturating_add(1);
+                end = self.closing(start, b'"', false, self.bytes.len());
+                self.mark(start, end, MARK, true);
+                secret_next = false;
+            } else if secret_next {
                 self.mark(start, end, MARK, true);
                 secret_next = false;
             } else {

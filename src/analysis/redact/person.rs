@@ -34,6 +34,34 @@ impl Line<'_> {
         None
     }
 
+    /// `alice%40example.org`, `%2Fhome%2Falice` in a URL (RFC 3986, 2.1). `at` is the percent sign.
+    pub(super) fn encoded_person(&mut self, at: usize) -> Option<usize> {
+        let after = at.saturating_add(3);
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+        if self.slice(at, after) == b"%40" {
+            let start = self.back(at, plain);
+            // What the percent sign of another such byte belongs to.
+            let start = if self.before(start) == Some(b'%') { start.saturating_add(2) } else { start };
+            let end = self.until_within(after, REACH, |byte| !plain(byte));
+            let host = self.slice(after, end);
+            let top = host.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+            let is_host = host.contains(&b'.') && top.len() >= 2 && top.iter().all(u8::is_ascii_alphabetic);
+            if start >= at || !is_host || self.slice(start, at).ends_with(b".git") {
+                return None;
+            }
+            self.mark(start, end, EMAIL_MARK, false);
+            return Some(end);
+        }
+        let directories: [&[u8]; 2] = [b"%2Fhome%2F", b"%2FUsers%2F"];
+        let is_directory = |directory: &&&[u8]| {
+            self.slice(at, at.saturating_add(directory.len())).eq_ignore_ascii_case(directory)
+        };
+        let start = at.saturating_add(directories.iter().find(is_directory)?.len());
+        let end = self.until_within(start, REACH, |byte| !plain(byte));
+        self.mark(start, end, USER_MARK, false);
+        Some(end)
+    }
+
     /// The owner's name in a path below `/home`, `/Users`, `C:\Users`. `at` is the first slash.
     pub(super) fn home(&mut self, at: usize) -> Option<usize> {
         let slash = |byte: u8| byte == b'/' || byte == b'\\';
@@ -48,6 +76,12 @@ impl Line<'_> {
         let directory_end =
             self.until_within(name_start, 32, |byte| !(byte.is_ascii_alphabetic() || byte == b' '));
         let directory = self.slice(name_start, directory_end);
+        // `/home1/alice`, where there are several disks.
+        let directory_end = if directory == b"home" {
+            self.until_within(directory_end, 2, |byte| !byte.is_ascii_digit())
+        } else {
+            directory_end
+        };
         let known: [&[u8]; 4] = [b"home", b"users", b"documents and settings", b"benutzer"];
         if !known.iter().any(|known| known.eq_ignore_ascii_case(directory))
             || !self.byte(directory_end).is_some_and(slash)
@@ -76,7 +110,24 @@ impl Line<'_> {
                 end = further;
             }
         }
+        if self.is_domain(start, end) && self.byte(end).is_some_and(slash) {
+            // `/home/corp.example/alice`: a directory for each domain, and the names below.
+            let name = end.saturating_add(1);
+            end = self.until_within(name, REACH, |byte| {
+                ends_word(byte) || slash(byte) || b":;,)}|*?".contains(&byte)
+            });
+        }
         self.mark(start, end, USER_MARK, false);
         Some(end)
+    }
+
+    fn is_domain(&self, start: usize, end: usize) -> bool {
+        const TOPS: [&[u8]; 9] =
+            [b"com", b"org", b"net", b"edu", b"corp", b"local", b"lan", b"internal", b"example"];
+        let name = self.slice(start, end);
+        name.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
+            let top = name.get(dot.saturating_add(1)..).unwrap_or_default();
+            TOPS.iter().any(|other| other.eq_ignore_ascii_case(top))
+        })
     }
 }

@@ -139,7 +139,12 @@ fn key_block_part(line: &str) -> usize {
         return end;
     }
     let base64 = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
-    let mut words = line.split_ascii_whitespace();
+    // As a log of another program quotes it: `  | TUlJ...`, `b'TUlJ...\n'`.
+    let bare = line.trim().trim_start_matches(['|', '>', ' ']);
+    let bare = bare.strip_prefix('b').filter(|rest| rest.starts_with(['\'', '"'])).unwrap_or(bare);
+    let bare = bare.trim_matches(['\'', '"', ',']);
+    let bare = bare.strip_suffix("\\n").unwrap_or(bare);
+    let mut words = bare.split_ascii_whitespace();
     let body = words.next().is_none_or(base64) && words.next().is_none();
     // RFC 1421 headers of old OpenSSL keys.
     let header = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:"];

@@ -96,7 +96,32 @@ const LINES: &[(&str, &str)] = &[
         "[server-login]\nusername: ci\npassword: FAKE",
         "[server-login]\nusername: [redacted]\npassword: [redacted]",
     ),
+    ("https://bob:p@ss/word1@host/ x", "https://[redacted]@host/ x"),
+    ("https://u:FAKE@h.example/x.git@v1.0", "https://[redacted]@h.example/x.git@v1.0"),
+    ("twine upload -u bob -p hunter2x d", "twine upload -u bob -p [redacted] d"),
+    ("sshpass -p hunter2x ssh", "sshpass -p [redacted] ssh"),
+    ("mkdir -p build/x", "mkdir -p build/x"),
+    ("password \"hunter 2x\"", "password \"[redacted]\""),
+    ("<password>a FAKE</password><x>y</x>", "<password>[redacted]</password><x>y</x>"),
+    ("密码：FAKE x 口令=FAKE", "密码：[redacted] x 口令=[redacted]"),
+    ("令牌：\"a FAKE\" 用户名: alice", "令牌：\"[redacted]\" 用户名: [redacted]"),
+    ("密码错误", "密码错误"),
+    ("{'USER': 'alice', 'A': 'b'}", "{'USER': '[redacted]', 'A': 'b'}"),
+    ("environ({'A': 'b', 'USER': 'alice'})", "environ({'A': 'b', 'USER': '[redacted]'})"),
+    ("?mail=alice%40corp.com&p=%2Falice%40corp.com", "?mail=[email]&p=%2F[email]"),
+    ("n%40types%2Fnode a%401.2.3", "n%40types%2Fnode a%401.2.3"),
+    ("file=%2Fhome%2Falice%2Fx", "file=%2Fhome%2F[user]%2Fx"),
+    ("/home1/alice/x /home/corp.example/alice/x", "/home1/[user]/x /home/[user]/x"),
+    ("AccessKeyId LTAI5tFAKEfake0000", "AccessKeyId [redacted]"),
     // Left alone.
+    (
+        "a.c:1:9: fatal error: libsecret/secret.h: No such file",
+        "a.c:1:9: fatal error: libsecret/secret.h: No such file",
+    ),
+    ("fatal error: pwd.h: No such file", "fatal error: pwd.h: No such file"),
+    ("secret.c:1:2: error: x", "secret.c:1:2: error: x"),
+    ("test_auth.py::test_password: FAILED", "test_auth.py::test_password: FAILED"),
+    ("account settings were changed", "account settings were changed"),
     (
         "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
         "pip install python-keycloak==1.0 tokenizers==0.13 auth0-python==4.7 --user",
@@ -130,6 +155,20 @@ fn a_key_block_goes_and_the_log_after_it_stays() {
     let raw = "x\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nTUlJRkFLRQ==\n-----END RSA PRIVATE KEY-----\nERROR: y\n";
     let left = redact(raw);
     assert!(!left.as_str().contains("TUlJ") && left.as_str().ends_with("ERROR: y\n"), "{}", left.as_str());
+    for (begin, end) in [("  | ", ""), ("b'", "\\n'"), ("  \"", "\\n\",")] {
+        let line = |text: &str| format!("{begin}{text}{end}\n");
+        let raw = [
+            line("-----BEGIN RSA PRIVATE KEY-----"),
+            line("TUlJRkFLRQ=="),
+            line("-----END RSA PRIVATE KEY-----"),
+        ];
+        let left = redact(&format!("{}ERROR: y\n", raw.concat()));
+        assert!(
+            !left.as_str().contains("TUlJ") && left.as_str().ends_with("ERROR: y\n"),
+            "{}",
+            left.as_str()
+        );
+    }
     let open = redact("-----BEGIN OPENSSH PRIVATE KEY-----\nRkFLRQ\nERROR: not a key line\nsecond");
     assert_eq!(open.as_str(), "[redacted]\n[redacted]\nERROR: not a key line\nsecond");
 }
@@ -140,128 +179,4 @@ fn a_secret_found_once_is_gone_everywhere() {
     assert!(!left.as_str().contains("hunter2"), "{}", left.as_str());
     let left = redact("i=https://ci:pw%21-FAKE-1@h/s\ndecoded pw!-FAKE-1\n");
     assert!(!left.as_str().contains("FAKE"), "{}", left.as_str());
-}
-
-/// What makes a careless scanner look at everything again for every few bytes.
-const HOSTILE: &[&str] = &[
-    "a",
-    "=",
-    ":",
-    "@",
-    "/",
-    "\\",
-    "-",
-    "\"",
-    "'",
-    "`",
-    "[",
-    " ",
-    "\n",
-    "é",
-    "a@",
-    "a=a@",
-    "a:b@",
-    "://",
-    "a://",
-    "a://b",
-    "://a:b/c",
-    "a=",
-    "a: ",
-    "a=b,",
-    "a='b ",
-    "a=\"b ",
-    "\"a\": \"b",
-    "'a=b ",
-    "\\\"a\\\": \\\"b",
-    "--a b",
-    "-a ",
-    ",-a,b",
-    "(-u,x",
-    "-u,a:b/",
-    "\"-a\"b",
-    "--token ",
-    "--token \"",
-    "--token=\"\\",
-    "password=",
-    "password=\\",
-    "password: \"",
-    "user: a ",
-    "export token=",
-    "token='",
-    "Bearer ",
-    "Bearer aaaaaaaaaaaaa ",
-    "Authorization: ",
-    "Cookie: \"",
-    "Password for ",
-    "Password for x:",
-    "machine ",
-    "machine a login ",
-    "login a password ",
-    "ghp_",
-    "ghp_aaaaaaaaaa",
-    "sk-",
-    "hf_",
-    "eyJ",
-    "npm_a",
-    "AKIA",
-    "/home/",
-    "/home/a",
-    "//home/",
-    "C:\\Users\\a ",
-    "\\\\Users\\\\",
-    "[redacted]",
-    "[user]",
-    "[email]",
-    "a@b.c",
-    "a@b.cd",
-    "a@b.cd ",
-    "user@",
-    "git@",
-    "-----BEGIN ",
-    "-----BEGIN CERTIFICATE",
-    "-----BEGIN A-----",
-    "-----BEGIN A-----\n",
-    "-----END ",
-    "-----BEGIN A-----END ",
-    "-----BEGIN A\n-----END A-----\n",
-    "https://a:b@",
-    "https://a%41bcdefgh1@h ",
-    "pw=Zx81kQpW03mTnV7rYbL5cDfG ",
-    "x=Zx81kQpW03mTnV7rYbL5cDfG/",
-    "\u{1b}[",
-    "\u{1b}]",
-    "\u{1b}P",
-    "\u{200b}",
-    "\r",
-    "a.",
-    "a b@c.d ",
-    "_key=",
-    "a_key-",
-    "keykeykey=",
-    "ssecret=",
-    "passpass",
-    "credential",
-];
-
-#[test]
-fn twice_the_text_is_no_more_than_twice_the_work() {
-    const SIZE: usize = 10_000;
-    for shape in HOSTILE {
-        for prefix in [
-            "",
-            "x=",
-            "password=",
-            "\"",
-            "Password for x ",
-            "-----BEGIN A-----\n",
-            "hunter2-FAKE https://a:hunter2-FAKE@h\n",
-        ] {
-            let text = |size: usize| format!("{prefix}{}", shape.repeat(size / shape.len()));
-            let work = |size: usize| work::of(|| drop(redact(&text(size))));
-            let (once, twice) = (work(SIZE), work(2 * SIZE));
-            assert!(twice <= 2 * once + 20_000, "{prefix:?} {shape:?}: {once}, then {twice}");
-            // Four passes, and in each of them a glance of a few hundred bytes for every few bytes.
-            assert!(once <= 400 * SIZE, "{prefix:?} {shape:?}: {once}");
-        }
-    }
 }

@@ -156,6 +156,15 @@ fn is_one_of(words: &[&str], word: &[u8]) -> bool {
     })
 }
 
+/// Whether `name` is that of a source file, as compilers write it before a place or a reason.
+pub(super) fn names_a_source_file(name: &[u8]) -> bool {
+    const ENDINGS: [&[u8]; 12] =
+        [b"h", b"hh", b"hpp", b"hxx", b"c", b"cc", b"cpp", b"cxx", b"m", b"py", b"pyx", b"rs"];
+    let dot = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
+    let ending = dot.and_then(|dot| name.get(dot.saturating_add(1)..));
+    ending.is_some_and(|ending| ENDINGS.contains(&ending))
+}
+
 /// Whether `name` announces a person's name where it stands first on a line.
 pub(super) fn names_a_person(name: &[u8]) -> bool {
     PEOPLE.iter().any(|other| other.as_bytes().eq_ignore_ascii_case(name))

@@ -148,9 +148,13 @@ pub(super) fn without_pin(case: &Case<'_>, unless_source_only: bool) -> Option<S
 /// The package that an import in the build did not find.
 pub(super) fn install_module(case: &Case<'_>) -> Option<Vec<String>> {
     let module = case.part(Kind::Module)?;
+    let head = module.split('.').next()?;
     // The newest setuptools has no pkg_resources, so that installing it would not help.
-    let is_gone = module.split('.').next() == Some("pkg_resources");
-    if is_gone || packages::is_standard_library(module) || packages::removed_in(module).is_some() {
+    if head == "pkg_resources"
+        || packages::is_standard_library(head)
+        || packages::removed_in(module).is_some()
+        || packages::is_local_module(module)
+    {
         return None;
     }
     let package = packages::package_for_import(module)?;

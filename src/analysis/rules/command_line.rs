@@ -1,10 +1,11 @@
 //! Advice on the command itself: options and spelling.
 
 use super::anew::Anew;
+use super::missing::Missing;
 use super::{Case, Kind, build, network};
 use crate::analysis::command::UserCommand;
 use crate::analysis::options::{AllowedOption, RefusedOption};
-use crate::analysis::requirement::Requirement;
+use crate::analysis::packages;
 use crate::analysis::version::Version;
 
 /// Options that only newer versions of pip know and without which the command would do something
@@ -88,26 +89,29 @@ pub(super) fn is_one_edit_apart(a: &str, b: &str) -> bool {
     }
 }
 
-/// `name=1.0`, `name@1.0`, `name == 1.0` with spaces, as requirements that pip reads.
+/// The user's command with each requirement and option as pip reads it.
 pub(super) fn corrected_requirement(case: &Case<'_>) -> Option<String> {
     let line = case.text.lines().next()?.strip_prefix("Command:")?;
-    let mut joined = line.to_owned();
-    for sign in ["==", "="] {
-        joined = joined.replace(&format!(" {sign} "), "==").replace(&format!(" {sign}"), "==");
-    }
-    let command = UserCommand::parse(&joined);
-    let is_elsewhere = command.projects || command.version_control || !command.wheels.is_empty();
-    if is_elsewhere || !command.requirement_files.is_empty() || !command.essential_options.is_empty() {
+    let command = UserCommand::parse(&super::spelling::respelt(line)?);
+    Anew::of(&command)?.write()
+}
+
+/// `name 1.0` as `name==1.0`: pip took the version for a package.
+pub(super) fn version_apart(case: &Case<'_>) -> Option<String> {
+    let missing = Missing::parse(case.line())?;
+    let word = missing.requirement.name.as_str();
+    let version = Version::parse(word).filter(|version| version.as_str().contains('.'))?;
+    let mut anew = Anew::of(&case.facts.command)?;
+    let place = anew.requirements.iter().position(|requirement| requirement.name == word)?;
+    let before = anew.requirements.get_mut(place.checked_sub(1)?)?;
+    // `python 3.11` is no package's version.
+    let is_package = packages::is_well_known(&before.name) && before.clauses.is_empty();
+    if !is_package || !missing.offered.is_empty() {
         return None;
     }
-    let mut requirements = command.requirements.clone();
-    for word in &command.unread {
-        let (name, version) = word.split_once('=').or_else(|| word.split_once('@'))?;
-        let version = Version::parse(version.trim_matches(['=', ',', ' ']))?;
-        requirements.push(Requirement::of(name)?.pinned(&version));
-    }
-    let anew = Anew { requirements, options: command.options.clone(), through_python: false };
-    (!anew.requirements.is_empty() && (joined != line || !command.unread.is_empty())).then(|| anew.write())?
+    *before = before.pinned(&version);
+    anew.requirements.remove(place);
+    anew.write()
 }
 
 pub(super) fn with_patience(case: &Case<'_>) -> Option<String> {

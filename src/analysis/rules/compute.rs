@@ -22,6 +22,7 @@ pub(super) enum Compute {
     MisspeltOption,
     WithoutUnknownOption,
     CorrectedRequirement,
+    VersionApart,
     WheelByName,
     ThroughPython,
     WithUser,
@@ -69,6 +70,7 @@ impl Compute {
             Self::MisspeltOption => vec![command_line::without_unknown_option(case, true)?],
             Self::WithoutUnknownOption => vec![command_line::without_unknown_option(case, false)?],
             Self::CorrectedRequirement => vec![command_line::corrected_requirement(case)?],
+            Self::VersionApart => vec![command_line::version_apart(case)?],
             Self::WheelByName => vec![index::wheel_by_name(case)?],
             Self::ThroughPython => vec![Anew::of(command)?.through_python().write()?],
             Self::WithUser => vec![command_line::with_user(case)?],
@@ -91,13 +93,18 @@ impl Compute {
             Self::NameThatWasMeant => vec![index::name_that_was_meant(case)?],
             Self::NothingForTheStandardLibrary => {
                 let missing = Missing::parse(case.line())?;
-                let known =
-                    missing.offered.is_empty() && packages::is_standard_library(&missing.requirement.name);
+                let name = missing.requirement.name.as_str();
+                let head = name.split_once('.').map_or(name, |(head, _)| head);
+                let known = missing.offered.is_empty()
+                    && (packages::is_standard_library(name) || packages::is_standard_library(head));
                 return known.then_some(Outcome::Sentence);
             }
             Self::NamedLikeAFile => {
                 let missing = Missing::parse(case.line())?;
-                let is_file = missing.offered.is_empty() && missing.requirement.name.ends_with(".txt");
+                let name = missing.requirement.name.to_ascii_lowercase();
+                let stem = name.split('.').next().unwrap_or_default();
+                let is_list = ["requirements", "requirement", "requirments"].contains(&stem);
+                let is_file = missing.offered.is_empty() && (is_list || name.ends_with(".txt"));
                 return is_file.then_some(Outcome::Sentence);
             }
             Self::ReplacementOfGivenUp => vec![build::replacement_of_given_up(case)?],

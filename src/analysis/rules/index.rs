@@ -74,6 +74,7 @@ pub(super) fn name_that_was_meant(case: &Case<'_>) -> Option<String> {
         let other = packages::provider_of(name)
             .or_else(|| packages::replacement_of(name))
             .filter(|other| packages::normalised(other) != packages::normalised(name));
+        let other = other.or_else(|| package_of_module(name).filter(|_| !command.other_source));
         let other = other.or_else(|| {
             // On a company's index a name near a well-known one may be the company's own.
             let unknown = !packages::is_well_known(name) && !command.other_source;
@@ -112,6 +113,18 @@ pub(super) fn dependent_without_pin(case: &Case<'_>) -> Option<String> {
     }
     let asked = missing.chain().find_map(|by| command.requirement(&by.name).cloned())?;
     build::is_held(&asked).then(|| Anew::of(command)?.change(&asked.name, Requirement::unpinned).write())?
+}
+
+/// The well-known package that a dotted module belongs to: `matplotlib.pyplot`.
+fn package_of_module(name: &str) -> Option<&str> {
+    /// Ends of files and addresses rather than modules.
+    const NO_MODULES: &[&str] =
+        &["txt", "toml", "yml", "yaml", "cfg", "ini", "zip", "whl", "tar", "exe", "git", "org", "com", "net"];
+    let (head, module) = name.split_once('.')?;
+    let is_module = module.len() >= 3
+        && module.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_.".contains(&byte))
+        && !NO_MODULES.contains(&module);
+    (is_module && !packages::is_local_module(head) && packages::is_well_known(head)).then_some(head)
 }
 
 pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {

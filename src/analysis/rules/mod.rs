@@ -15,6 +15,7 @@ mod index;
 mod missing;
 mod network;
 mod scan;
+mod spelling;
 
 use std::cell::OnceCell;
 

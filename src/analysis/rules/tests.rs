@@ -92,7 +92,12 @@ fn kinds() -> Vec<(&'static str, String, Vec<&'static str>)> {
             "\nThe conflict is caused by:\n    boto3 1 depends on botocore>=2\n    s3fs 1 depends on botocore<2\n".into(),
             vec!["pip install boto3 s3fs"],
         ),
-        ("pip install flask=2.0 numpy", "ERROR: Invalid requirement: 'flask=2.0'".into(), vec!["pip install numpy flask==2.0"]),
+        ("pip install flask=2.0 numpy", "ERROR: Invalid requirement: 'flask=2.0'".into(), vec!["pip install flask==2.0 numpy"]),
+        ("pip install numpy 1.26.4", format!("{NONE}1.26.4 (from versions: none)"), vec!["pip install numpy==1.26.4"]),
+        ("pip install matplotlib.pyplot six", format!("{NONE}matplotlib.pyplot (from versions: none)"), vec!["pip install matplotlib six"]),
+        ("pip install requirements.text", format!("{NONE}requirements.text (from versions: none)"), vec!["UNCERTAIN"]),
+        ("pip install –upgrade pip", "ERROR: Invalid requirement: '–upgrade'".into(), vec!["python -m pip install --upgrade pip"]),
+        ("pip install -upgrade six", "\nUsage:\nno such option: -u".into(), vec!["pip install --upgrade six"]),
         ("pip install flask == 2.0", "ERROR: Invalid requirement: '==': Expected package name".into(), vec!["pip install flask==2.0"]),
         ("pip install flask@2.0", "ERROR: Could not install packages due to an OSError: Invalid URL '2.0': No scheme supplied.".into(), vec!["pip install flask==2.0"]),
         ("pip install --upgade six", "\nno such option: --upgade".into(), vec!["pip install --upgrade six"]),
@@ -186,6 +191,63 @@ fn a_rule_for_older_pythons_leaves_newer_ones_alone() {
     let log = "Collecting a==1\n      error in a setup command: use_2to3 is invalid.";
     let rule = |python| consult_log("pip install a==1", log, python).map(|finding| finding.rule);
     assert_eq!((rule("3.11.7"), rule("3.12.1")), (Some("use-2to3"), None));
+}
+
+#[test]
+fn failures_are_known_in_chinese_too() {
+    for (log, rule) in [
+        ("      a.c:1:9: 致命错误: ffi.h: 没有那个文件或目录", "header-missing"),
+        ("      a.c:1:9: 嚴重錯誤： ffi.h：沒有此一檔案或目錄", "header-missing"),
+        ("      a.c(1): fatal error C1083: 无法打开包括文件:“ffi.h”", "header-missing"),
+        ("      a.c(1): fatal error C1083: 无法打开包括文件:“Python.h”", "python-headers"),
+        ("      /usr/bin/ld: 找不到 -lpq", "library-missing"),
+        ("      LINK : fatal error LNK1104: 无法打开文件“pq.lib”", "library-missing-windows"),
+        ("      error: command 'gcc' failed: 没有那个文件或目录", "compiler-missing"),
+        ("      bash: gcc: 未找到命令", "compiler-missing"),
+        ("      error: command 'cl.exe' failed: 系统找不到指定的文件。", "compiler-missing-windows"),
+    ] {
+        let finding = consult_log("pip install a", log, "3.11.7").unwrap();
+        assert_eq!(finding.rule, rule, "{log}");
+        let Advice::Uncertain { sentence } = finding.advice else { panic!("{log}") };
+        assert!(!sentence.is_ascii(), "{log}: {sentence}");
+    }
+    for log in ["[WinError 10054] 远程主机强迫关闭了一个现有的连接。", "[Errno 11001] 不知道这样的主机。"]
+    {
+        assert_eq!(facts::read(&redact(log)).language, facts::Language::Chinese, "{log}");
+    }
+}
+
+#[test]
+fn tools_and_libraries_that_a_build_misses_are_told_apart() {
+    for (log, rule) in [
+        ("      error: command 'link.exe' failed: No such file or directory", "compiler-missing-windows"),
+        ("      gcc: fatal error: cannot execute 'cc1plus': execvp: No such file", "compiler-missing"),
+        ("      configure: error: you need a C compiler", "compiler-missing"),
+        (
+            "      Unable to find libclang: \"couldn't find any valid shared libraries\"",
+            "config-tool-unclear",
+        ),
+        ("      Could not find directory of OpenSSL installation, and", "config-tool-unclear"),
+        ("      Package cairo was not found in the pkg-config search path.", "config-tool-unclear"),
+        (
+            "      CMake Error at x.cmake:1 (message):\n        Could NOT find OpenSSL, try to set the path",
+            "cmake-library-missing-unclear",
+        ),
+        (
+            "      CMake Error at x:1 (message):\n        Could NOT find Boost (missing: Boost_INCLUDE_DIR)",
+            "cmake-library-missing-unclear",
+        ),
+        ("      FileNotFoundError: [Errno 2] No such file or directory: 'pkg-config'", "build-tool-missing"),
+        ("      /bin/sh: autoreconf: command not found", "build-tool-missing"),
+        ("      Compatibility with CMake < 3.5 has been removed from CMake.", "cmake-too-new"),
+        ("      ValueError: invalid pyproject.toml config: `project.license`.", "project-configuration"),
+        ("error: resolution-too-deep", "resolution-too-deep"),
+        ("/usr/bin/python3: No module named pip", "pip-broken"),
+    ] {
+        let finding = consult_log("pip install a", log, "3.11.7");
+        let uncertain = finding.as_ref().is_some_and(|it| matches!(it.advice, Advice::Uncertain { .. }));
+        assert_eq!((finding.map(|finding| finding.rule), uncertain), (Some(rule), true), "{log}");
+    }
 }
 
 #[test]

@@ -4,10 +4,14 @@
 
 use std::fmt;
 
+use crate::analysis::command::UserCommand;
 use crate::analysis::options::{AllowedOption, RefusedOption, most_requirements};
 use crate::analysis::packages;
-use crate::analysis::requirement::Requirement;
+use crate::analysis::requirement::{Clause, Requirement};
+use crate::analysis::version::Version;
 
+/// Tools without which nothing installs, each with its oldest version that still does.
+const OLDEST: &[(&str, &str)] = &[("pip", "20.0"), ("setuptools", "40.0"), ("wheel", "0.30")];
 /// The longest command that is looked at.
 const LONGEST: usize = 1_000;
 
@@ -146,6 +150,39 @@ impl Install {
             return Err("names that the client takes for other commands");
         }
         Ok(())
+    }
+
+    /// What of it a model may ask for, which has read attackers' text: no pip that cannot install, no
+    /// build that only one index has, and of the extras those that the user named.
+    ///
+    /// # Errors
+    ///
+    /// The reason why it is withheld.
+    pub fn of_a_model(mut self, command: &UserCommand) -> Result<Self, &'static str> {
+        for requirement in &mut self.requirements {
+            // Most have neither a version nor extras.
+            if requirement.clauses.is_empty() && requirement.extras.is_empty() {
+                continue;
+            }
+            let oldest = OLDEST.iter().find(|(name, _)| requirement.name.eq_ignore_ascii_case(name));
+            let oldest = oldest.and_then(|(_, version)| Version::parse(version));
+            let is_too_old = |clause: &Clause| oldest.as_ref().is_some_and(|oldest| clause.version < *oldest);
+            if requirement.clauses.iter().any(is_too_old) {
+                return Err("a version of pip's own tools that is too old to work");
+            }
+            let name = requirement.name.clone();
+            let is_named = |clause: &Clause| {
+                command.requirement(&name).is_some_and(|asked| asked.clauses.contains(clause))
+            };
+            let has_label = |clause: &Clause| clause.version.without_local().is_some();
+            if requirement.clauses.iter().any(|clause| has_label(clause) && !is_named(clause)) {
+                return Err("a version with a label of its own");
+            }
+            let is_asked =
+                |extra: &String| command.requirement(&name).is_some_and(|asked| asked.extras.contains(extra));
+            requirement.extras.retain(is_asked);
+        }
+        Ok(self)
     }
 
     /// The packages that it names, also as values of options.

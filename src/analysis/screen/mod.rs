@@ -102,7 +102,10 @@ pub(super) fn of_rule(command: &str, facts: &Facts) -> Option<Install> {
 }
 
 fn check(line: &str, facts: &Facts, trust: Source) -> Result<Install, &'static str> {
-    let install = Install::parse(line)?;
+    let mut install = Install::parse(line)?;
+    if trust == Source::Model {
+        install = install.of_a_model(&facts.command)?;
+    }
     for name in install.names() {
         if packages::is_well_known(name) {
             continue;
@@ -111,7 +114,7 @@ fn check(line: &str, facts: &Facts, trust: Source) -> Result<Install, &'static s
         if facts.command.other_source {
             return Err("a package that may belong to another index than PyPI");
         }
-        if trust == Source::Model && !facts.command.names(name) {
+        if trust == Source::Model && !facts.command.surely_names(name) {
             return Err("a package that is neither well known nor named by the user");
         }
     }
@@ -158,7 +161,7 @@ fn withhold(withheld: &mut Vec<Withheld>, line: &str, facts: &Facts, reason: &'s
         vocabulary.contains(&word)
             || AllowedOption::find(word).is_some()
             || packages::is_well_known(word)
-            || (facts.command.names(name) && super::requirement::Requirement::parse(word).is_some())
+            || (facts.command.surely_names(name) && super::requirement::Requirement::parse(word).is_some())
     };
     let words = cut(line, 2_000).split_whitespace().map(|word| if known(word) { word } else { "…" });
     let mut command = words.collect::<Vec<_>>().join(" ");

@@ -104,6 +104,10 @@ pub(super) fn of_model(text: &str, facts: &Facts) -> String {
             // One space between words, as it will be shown: a phrase is one however it is spaced.
             let lower = sentence.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase() + " ";
             if !PHRASES.iter().any(|phrase| lower.contains(phrase)) {
+                // Host names may be written with it for a dot (IDNA): `evil。example`.
+                if out.ends_with('。') && sentence.starts_with(|next: char| next.is_ascii_alphanumeric()) {
+                    out.push(' ');
+                }
                 push_words(&mut out, sentence, facts);
             }
         }
@@ -112,8 +116,20 @@ pub(super) fn of_model(text: &str, facts: &Facts) -> String {
     bounded(&out)
 }
 
+/// What a reader sees of `text`, with full-width letters in ASCII: they read the same.
 fn visible(text: &str) -> String {
-    text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_hidden(*c)).collect()
+    let seen = text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_hidden(*c));
+    seen.map(|c| match c {
+        '，' | '：' | '；' | '（' | '）' | '！' | '？' => c,
+        '\u{ff01}'..='\u{ff5e}' => u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c),
+        c => c,
+    })
+    .collect()
+}
+
+/// Letters in another style, such as bold ones for formulas and those in circles.
+fn is_styled(c: char) -> bool {
+    matches!(c, '\u{2460}'..='\u{24ff}' | '\u{1d400}'..='\u{1d7ff}' | '\u{1f130}'..='\u{1f189}')
 }
 
 /// One line, at most [`LONGEST`] bytes, cut between words.
@@ -151,7 +167,7 @@ fn push_words(out: &mut String, text: &str, facts: &Facts) {
         if let Some(c) = chars.next() {
             let stays = c == ' '
                 || c.is_ascii_punctuation()
-                || c.is_alphanumeric()
+                || (c.is_alphanumeric() && !is_styled(c))
                 || "，。：；、（）《》“”‘’！？…–—".contains(c);
             out.push(if stays { c } else { ' ' });
         }
@@ -175,7 +191,7 @@ fn may_stay(word: &str, facts: &Facts) -> bool {
         return true;
     }
     let name = word.split("==").next().unwrap_or(word);
-    if packages::is_well_known(name) || facts.command.names(name) {
+    if packages::is_well_known(name) || facts.command.surely_names(name) {
         return name.len() == word.len()
             || Version::parse(word.get(name.len().saturating_add(2)..).unwrap_or("")).is_some();
     }
@@ -242,6 +258,12 @@ mod tests {
         ] {
             assert_eq!(of_model(text, &facts), "", "{text:?}");
         }
+        assert_eq!(of_model("Type ｐｉｐ ｉｎｓｔａｌｌ evil now.", &facts), "");
+        assert_eq!(
+            of_model("请看 evil。example 或 ｅｖｉｌ．ｅｘａｍｐｌｅ 。", &facts),
+            "请看 evil。 example 或 … 。"
+        );
+        assert_eq!(of_model("\u{1d429}\u{1d422}\u{1d429} ⓟⓘⓟ x", &facts), "x");
         assert_eq!(of_model("The name is   another one.", &facts), "The name is another one.");
     }
 }

@@ -23,7 +23,7 @@ fn commands_are_written_anew() {
         ("pip install --upgrade pip", "python -m pip install --upgrade pip"),
         ("pip install acme-tool --timeout 60", "pip install --timeout=60 acme-tool"),
         ("pip install --only-binary :all: numpy numpy", "pip install --only-binary=:all: numpy"),
-        ("pip install \"uvicorn[standard]>=0.20\"", "pip install uvicorn[standard]~=0.20"),
+        ("pip install \"uvicorn[standard]>=0.20\"", "pip install uvicorn~=0.20"),
     ] {
         let screened = screen(&propose(&[proposed], ""), &facts, Source::Model);
         assert_eq!(screened.commands, [written], "{proposed}");
@@ -136,4 +136,29 @@ fn names_that_look_like_files_or_commands_and_are_none_get_through() {
     ] {
         assert_eq!(screen(&propose(&[command], ""), &facts, Source::Model).commands, written, "{command}");
     }
+}
+
+#[test]
+fn a_model_may_not_ask_for_what_breaks_pip() {
+    let facts = facts_of("pip install torch==2.0+cu117 uvicorn[standard] --unknown evilpkg numpy");
+    for (command, written) in [
+        ("pip install pip==0.2", None),
+        ("pip install setuptools==0.6b1", None),
+        ("pip install wheel==0.29.0", None),
+        ("pip install pip~=19.0", None),
+        ("pip install setuptools==57.5.0", Some("pip install setuptools==57.5.0")),
+        ("pip install numpy==1.0+evil.example", None),
+        ("pip install torch==2.0+cu117", Some("pip install torch==2.0+cu117")),
+        ("pip install numpy[evil-extra]", Some("pip install numpy")),
+        ("pip install uvicorn[standard,evil]", Some("pip install uvicorn[standard]")),
+        ("pip install --timeout 0 numpy", None),
+        ("pip install --retries=0 numpy", None),
+        ("pip install evilpkg", None),
+    ] {
+        let screened = screen(&propose(&[command], ""), &facts, Source::Model);
+        assert_eq!(screened.commands.first().map(String::as_str), written, "{command}");
+        assert!(holds(&screened, &facts), "{command}");
+    }
+    let rule = screen(&propose(&["pip install pip==19.3"], ""), &facts, Source::Rule);
+    assert_eq!(rule.commands, ["python -m pip install pip==19.3"]);
 }
