@@ -110,7 +110,7 @@ fn python_reads_in_every_command_what_we_meant() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut commands = BTreeSet::new();
-    for round in 0..60_000 {
+    for round in 0..90_000 {
         let words = words.new_tree(&mut runner).expect("words").current().join(" ");
         let begin = ["pip install", "pip3 install", "python3 -m pip install"][round % 3];
         let proposal = Proposal { explanation: String::new(), commands: vec![format!("{begin} {words}")] };
