@@ -79,11 +79,16 @@ export class Edge {
   /** Gives the response. `headers` are lines of name and value. */
   reply(status, headers, body) {
     const fields = {};
+    const more = [];
     for (const line of headers.split("\n")) {
       const colon = line.indexOf(":");
-      fields[line.slice(0, colon)] = line.slice(colon + 1);
+      const name = line.slice(0, colon);
+      if (name in fields) more.push([name, line.slice(colon + 1)]);
+      else fields[name] = line.slice(colon + 1);
     }
-    this.resolve(new Response(body ?? null, { status, headers: fields }));
+    const response = new Response(body ?? null, { status, headers: fields });
+    for (const [name, text] of more) response.headers.append(name, text);
+    this.resolve(response);
   }
 
   /** Calls an object of the ledger by its name: text in, text out. */
