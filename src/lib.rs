@@ -24,6 +24,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 pub mod analysis;
+pub mod bytes;
 pub mod cors;
 pub mod gateway;
 pub mod ledger;

@@ -231,6 +231,11 @@ impl World {
         Self { settings: settings(), clock, model, cache: Cache::default(), sent: Cell::new(0) }
     }
 
+    fn services(&self) -> Services<InMemory<'_>, NoBuckets, &Model, &Cache, NoKeys> {
+        let ledger = InMemory::new(&self.settings, &self.clock);
+        Services { ledger, buckets: NoBuckets, upstream: &self.model, cache: &self.cache, keys: NoKeys }
+    }
+
     /// One request whose body takes so long; the reply and what the ledger was told.
     fn send(&self, context: &str, body_takes: Duration) -> (Reply, Vec<Command>, Vec<Settlement>) {
         self.send_as("laptop", context, body_takes)
@@ -242,9 +247,7 @@ impl World {
         context: &str,
         body_takes: Duration,
     ) -> (Reply, Vec<Command>, Vec<Settlement>) {
-        let ledger = InMemory::new(&self.settings, &self.clock);
-        let services =
-            Services { ledger, buckets: NoBuckets, upstream: &self.model, cache: &self.cache, keys: NoKeys };
+        let services = self.services();
         let text = serde_json::json!({ "error_context": context }).to_string();
         self.sent.set(self.sent.get() + 1);
         let request = Request {
@@ -342,13 +345,7 @@ fn the_same_question_gets_the_same_answer_for_nothing() {
 
 /// Two requests at once with the same question; each look at the clock takes so many milliseconds.
 fn at_once(world: &World, machines: [&str; 2], millis: u64) -> [serde_json::Value; 2] {
-    let services = Services {
-        ledger: InMemory::new(&world.settings, &world.clock),
-        buckets: NoBuckets,
-        upstream: &world.model,
-        cache: &world.cache,
-        keys: NoKeys,
-    };
+    let services = world.services();
     let clock = || {
         world.clock.set(world.clock.get().plus(Duration::from_millis(millis)));
         world.clock.get()
@@ -458,13 +455,7 @@ fn an_answer_that_was_tampered_with_does_not_leave_the_cache() {
 #[test]
 fn records_of_one_machine_never_share_a_key() {
     let world = World::new(Ok(ANSWER));
-    let services = Services {
-        ledger: InMemory::new(&world.settings, &world.clock),
-        buckets: NoBuckets,
-        upstream: &world.model,
-        cache: &world.cache,
-        keys: NoKeys,
-    };
+    let services = world.services();
     for number in 0..5 {
         let text = serde_json::json!({ "error_context": format!("ERROR: number {number}") }).to_string();
         let request = Request {

@@ -5,6 +5,7 @@ mod ledger_support;
 use ledger_support::Objects;
 use pip_aide_gateway::ledger::logbook::Logbook;
 use pip_aide_gateway::ledger::rows;
+use pip_aide_gateway::ledger::shard::Turn;
 use pip_aide_gateway::ledger::treasury::Treasury;
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand, LeaseRequest, Number, PoolRequest, Want};
 use pip_aide_gateway::ledger::wire::{
@@ -159,7 +160,7 @@ fn an_answer_that_a_give_back_overtook_leases_nothing() {
         at(5),
     );
     let step = objects.shard(0).step(&limits, to(0, 2, admit("a", 800)), 0, at(10), false).unwrap();
-    let pip_aide_gateway::ledger::shard::Turn::Ask(request, _) = step.turn else { panic!() };
+    let Turn::Ask(request, _) = step.turn else { panic!() };
     let late = objects.treasury(Errand::Lease(request), at(10));
     // Its client is gone; the shard is idle, and gives back what it knows of.
     let give_back = objects.shard(0).tick(&limits, at(100_000)).ask.expect("it gives back");
@@ -180,7 +181,7 @@ fn what_overtakes_the_first_request_of_an_epoch_leases_nothing_twice() {
     // Leased, and the answer is lost with the object.
     objects.exchange(to(0, 2, admit("w", 10)), at(0));
     let step = objects.shard(0).step(&limits, to(0, 2, admit("a", 800)), 0, at(10), false).unwrap();
-    let pip_aide_gateway::ledger::shard::Turn::Ask(request, _) = step.turn else { panic!() };
+    let Turn::Ask(request, _) = step.turn else { panic!() };
     let _ = objects.treasury(Errand::Lease(request), at(10));
     objects.shard(0).crash();
     // After the restart two requests come at once, each asks, and the second question is heard first.
@@ -190,7 +191,7 @@ fn what_overtakes_the_first_request_of_an_epoch_leases_nothing_twice() {
             .step(&limits, to(0, 2, Command::Admit(admission(id, "m", 700))), 0, at(20), false)
             .unwrap();
         match step.turn {
-            pip_aide_gateway::ledger::shard::Turn::Ask(request, command) => (request, command),
+            Turn::Ask(request, command) => (request, command),
             other => panic!("{other:?}"),
         }
     };
@@ -198,11 +199,7 @@ fn what_overtakes_the_first_request_of_an_epoch_leases_nothing_twice() {
     let (second, command) = ask(&mut objects, "c");
     objects.lease(second, at(21));
     let step = objects.shard(0).step(&limits, to(0, 2, command), 1, at(21), false).unwrap();
-    assert!(
-        matches!(&step.turn, pip_aide_gateway::ledger::shard::Turn::Reply(outcome) if is_reserved(outcome)),
-        "{:?}",
-        step.turn
-    );
+    assert!(matches!(&step.turn, Turn::Reply(outcome) if is_reserved(outcome)), "{:?}", step.turn);
     let _ = objects.treasury(Errand::Lease(first), at(30));
     let other = objects.exchange(to(1, 2, Command::Admit(admission("d", "n", 700))), at(40));
     assert!(!is_reserved(&other), "1400 of 1000 are set aside");
@@ -237,13 +234,13 @@ fn a_cap_lowered_at_the_shards_before_the_treasury_holds() {
                     answer(&mut objects, request);
                 }
                 match step.turn {
-                    pip_aide_gateway::ledger::shard::Turn::Reply(outcome) => {
+                    Turn::Reply(outcome) => {
                         if is_reserved(&outcome) {
                             reserved += 10;
                         }
                         break;
                     }
-                    pip_aide_gateway::ledger::shard::Turn::Ask(request, command) => {
+                    Turn::Ask(request, command) => {
                         answer(&mut objects, request);
                         message = to(shard, 2, command);
                     }

@@ -7,6 +7,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsCast;
 use worker::js_sys::futures::JsFuture;
 
+use crate::bytes::hex;
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams;
@@ -16,12 +17,6 @@ use crate::stages::accept::{Head, SignedHead};
 /// A fresh id of 128 random bits, in hexadecimal.
 pub fn request_id() -> String {
     hex(&random::<16>())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |number: u8| DIGITS.get(usize::from(number)).copied().map_or('0', char::from);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Random bytes.

@@ -65,50 +65,43 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
         return http::respond(&edge, &reply, false);
     }
     let respond = |reply: Reply| http::respond(&edge, &cors::expose(reply, allowed.as_deref()), bodyless);
-    let route = route(&head.method, &head.path);
-    match route {
-        Ok(Route::Health) => respond(status::health(&id)),
+    let (settings, route) = match route(&head.method, &head.path) {
+        Ok(Route::Health) => return respond(status::health(&id)),
         Ok(Route::Ready) => {
-            respond(status::ready(&settings::faults(|| edge.env(), &settings), &id));
+            return respond(status::ready(&settings::faults(|| edge.env(), &settings), &id));
         }
         // A gateway that is not set up right serves nothing else, lest a limit be off unnoticed.
         route => match usable(&edge, settings).and_then(|settings| Ok((settings, route?))) {
-            Err(reject) => respond(problem::reply(&reject, &id)),
-            // The response leaves before the request is recorded.
-            Ok((settings, Route::Analyze(interface))) => {
-                analyze(interface, id, head, &settings, &edge, respond).await;
-            }
-            Ok((settings, route)) => respond(serve_route(route, &settings, id, head, &edge).await),
+            Ok(usable) => usable,
+            Err(reject) => return respond(problem::reply(&reject, &id)),
         },
-    }
-}
-
-async fn serve_route(route: Route, settings: &Settings, id: String, head: Head, edge: &Rc<Edge>) -> Reply {
-    let ledger = ledger_of(edge, settings);
-    match route {
-        Route::Health | Route::Ready | Route::Home | Route::Analyze(_) => status::home(&id),
+    };
+    let ledger = ledger_of(&edge, &settings);
+    let request = |id: String, head: Head| request_of(id, head, &edge);
+    respond(match route {
+        // The response leaves before the request is recorded.
+        Route::Analyze(interface) => {
+            return analyze(interface, request(id, head), &settings, ledger, &edge, respond).await;
+        }
+        Route::Health | Route::Ready | Route::Home => status::home(&id),
         Route::OpenApi => status::openapi(&id),
         Route::Me => {
-            let buckets = buckets_of(edge, settings);
-            let keys = keys::Keys(Rc::clone(edge));
-            gateway::me(&head, &id, settings, &ledger, &buckets, &keys, now()).await
+            let (buckets, keys) = (buckets_of(&edge, &settings), keys::Keys(Rc::clone(&edge)));
+            gateway::me(&head, &id, &settings, &ledger, &buckets, &keys, now()).await
         }
         Route::Challenge => {
             let recent = enrolments::lately(now());
-            let request = request_of(id, head, edge);
-            gateway::challenge(request, settings, recent, http::random(), now()).await
+            gateway::challenge(request(id, head), &settings, recent, http::random(), now()).await
         }
         Route::Enroll => {
-            let request = request_of(id, head, edge);
-            let (reply, recent) = gateway::enroll(request, settings, &ledger, http::random(), now()).await;
+            let (reply, recent) =
+                gateway::enroll(request(id, head), &settings, &ledger, http::random(), now()).await;
             enrolments::heard(recent, now());
             reply
         }
-        Route::Revocations => {
-            gateway::revocations(request_of(id, head, edge), settings, &ledger, now()).await
-        }
-        Route::LedgerState => gateway::ledger_state(&head, &id, settings, &ledger, now()).await,
-    }
+        Route::Revocations => gateway::revocations(request(id, head), &settings, &ledger, now()).await,
+        Route::LedgerState => gateway::ledger_state(&head, &id, &settings, &ledger, now()).await,
+    });
 }
 
 fn ledger_of(edge: &Rc<Edge>, settings: &Settings) -> ledger::client::Client {
@@ -140,17 +133,16 @@ fn request_of(id: String, head: Head, edge: &Rc<Edge>) -> gateway::Request<http:
 /// Runs the stages.
 async fn analyze(
     interface: Interface,
-    id: String,
-    head: Head,
+    mut request: gateway::Request<http::Body>,
     settings: &Settings,
+    ledger: ledger::client::Client,
     edge: &Rc<Edge>,
     respond: impl FnOnce(Reply),
 ) {
-    let mut request = request_of(id, head, edge);
     request.random = http::request_id();
     let services = Services {
         buckets: buckets_of(edge, settings),
-        ledger: ledger_of(edge, settings),
+        ledger,
         upstream: upstream::Client::new(Rc::clone(edge)),
         cache: cache::Answers(Rc::clone(edge)),
         keys: keys::Keys(Rc::clone(edge)),

@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::analysis::completion::Usage;
 use crate::analysis::facts::{self, Facts, Language};
-use crate::analysis::normal;
-use crate::analysis::prompt;
 use crate::analysis::redact::{self, Redacted};
 use crate::analysis::rules::{self, Advice, Certainty};
 use crate::analysis::screen::{self, Screened, Source as Trust, Withheld};
@@ -20,8 +18,8 @@ use crate::seams::{AnswerCache, Upstream, UpstreamError};
 use crate::stages::accept::Interface;
 use crate::stages::admit::{Admitted, Ticket};
 use crate::stages::ask::ask;
-use crate::stages::flights::{Flight, LOOK_EVERY};
-use crate::token::keys::Purpose;
+use crate::stages::flights;
+use crate::stages::question::Question;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// Where an answer came from.
@@ -92,19 +90,6 @@ pub struct Answer {
     cost_usd: String,
 }
 
-/// An answer of the model as the cache keeps it: screened. It is looked at again for each request that
-/// gets it.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Kept {
-    /// An answer without a command is only for the machine that has it already, which asked again.
-    only_for: Option<String>,
-    answer: Screened,
-}
-
-/// For how long a machine that asks the same again gets the same answer, also where that is none.
-const ASKED_AGAIN: Duration = Duration::from_secs(600);
-
 /// Answers an admitted request. `random` makes the prompt's delimiter unguessable; `clock` tells the
 /// time for the price at the end of the call.
 pub async fn answer<U: Upstream, C: AnswerCache>(
@@ -140,37 +125,26 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         return answered;
     }
     // 2. So does an answer that the model gave to the same question.
-    let asker = settings.token_keys.signing().subkey(Purpose::AnswerCache);
-    let asker = hex(&asker.mac(submitted.verified.subject().to_string().as_bytes()));
-    let cache_key = settings.cache_ttl_seconds.map(|ttl| (cache_key(settings, &answered.context), ttl));
-    let mut before = match &cache_key {
-        Some((key, _)) => given_before(cache, key, &asker, &facts).await,
-        None => None,
-    };
-    // One that the model is being asked right now counts too: this one waits for it.
+    let question = settings.cache_ttl_seconds.map(|ttl| {
+        Question::new(settings, &answered.context, &submitted.verified.subject().to_string(), ttl)
+    });
     let mut flight = None;
-    let can_ask = !settings.upstreams.is_empty() && matches!(ticket.budget, Budget::Reserved);
-    if let Some((key, _)) = &cache_key
-        && before.is_none()
-        && can_ask
-    {
-        let mut has_waited = false;
-        while clock() < ticket.deadline {
-            flight = Flight::begin(cache, key, clock(), ticket.deadline);
-            if flight.is_some() {
-                break;
+    if let Some(question) = &question {
+        let mut before = question.given_before(cache, &facts).await;
+        let can_ask = !settings.upstreams.is_empty() && matches!(ticket.budget, Budget::Reserved);
+        if before.is_none() && can_ask {
+            // One that the model is being asked right now counts too: this one waits for it.
+            let turn = flights::turn(cache, &question.key, upstream, ticket.deadline, &clock).await;
+            if turn.has_waited {
+                before = question.given_before(cache, &facts).await;
             }
-            has_waited = true;
-            upstream.pause(LOOK_EVERY).await;
+            flight = turn.flight;
         }
-        if has_waited {
-            before = given_before(cache, key, &asker, &facts).await;
+        if let Some(answer) = before {
+            answered.source = Source::Cache;
+            answered.give(answer, ticket, None);
+            return answered;
         }
-    }
-    if let Some(answer) = before {
-        answered.source = Source::Cache;
-        answered.give(answer, ticket, None);
-        return answered;
     }
     // 3. The model, where there is a key and money is set aside.
     let cannot_ask = match (settings.upstreams.is_empty(), ticket.budget) {
@@ -185,8 +159,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
             match asked.result {
                 Ok(proposal) => {
                     let screened = screen::screen(&proposal, &facts, Trust::Model);
-                    answered.to_keep =
-                        cache_key.as_ref().and_then(|(key, ttl)| to_keep(key, *ttl, asker, &screened));
+                    answered.to_keep = question.as_ref().and_then(|question| question.to_keep(&screened));
                     if let Some((key, kept, lifetime)) = &answered.to_keep {
                         cache.remember(key, kept, clock().plus(*lifetime));
                     }
@@ -275,37 +248,6 @@ fn uncertain(sentence: &str) -> Screened {
 /// A rule's advice, screened like anything else.
 fn by_rule(advice: &Advice, facts: &Facts) -> Screened {
     screen::screen(&advice.clone().into(), facts, Trust::Rule)
-}
-
-/// What the model answered to the same question, if it still is what this asker may have.
-async fn given_before<C: AnswerCache>(cache: &C, key: &str, asker: &str, facts: &Facts) -> Option<Screened> {
-    let Kept { only_for, answer } = serde_json::from_str(&cache.get(key).await?).ok()?;
-    (only_for.is_none_or(|only| only == asker) && screen::holds(&answer, facts)).then_some(answer)
-}
-
-/// The name of an answer: everything that shapes it, under a key of our own, so that nobody can tell
-/// from a cache key what was asked.
-fn cache_key(settings: &Settings, context: &Redacted) -> String {
-    let subkey = settings.token_keys.signing().subkey(Purpose::AnswerCache);
-    let limit = settings.max_output_tokens.to_string();
-    let upstreams = settings.upstreams.iter().flat_map(|to| [to.api_base.as_str(), to.model.model]);
-    let question = normal::normalised(context);
-    let versions = [prompt::VERSION, env!("CARGO_PKG_VERSION"), env!("POLICY_VERSION")];
-    let shape = upstreams.chain([limit.as_str()]).chain(versions).chain([question.as_str()]);
-    hex(&subkey.mac(shape.collect::<Vec<_>>().join("\0").as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn to_keep(key: &str, ttl: u64, asker: String, answer: &Screened) -> Option<(String, String, Duration)> {
-    let lifetime = Duration::from_secs(ttl);
-    let is_none = answer.commands.is_empty();
-    let (only_for, lifetime) =
-        if is_none { (Some(asker), lifetime.min(ASKED_AGAIN)) } else { (None, lifetime) };
-    let kept = serde_json::to_string(&Kept { only_for, answer: answer.clone() }).ok()?;
-    Some((key.to_owned(), kept, lifetime))
 }
 
 /// Keeps what the model answered. Done after the reply: no client waits for a cache.

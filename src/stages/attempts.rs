@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::bytes::fnv1a;
 use crate::seams::{Failed, UpstreamError};
 use crate::units::UnixMillis;
 
@@ -97,12 +98,7 @@ pub const fn is_another_worth_it(error: UpstreamError) -> bool {
 
 /// A number below 256 that differs between requests and between their attempts.
 fn jitter(random: &str, attempt: u32) -> u32 {
-    // FNV-1a: the text is random, it only has to be mixed.
-    let hash = random
-        .bytes()
-        .chain(attempt.to_le_bytes())
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    hash >> 24
+    fnv1a(random.bytes().chain(attempt.to_le_bytes())) >> 24
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use std::time::Duration;
 
+use crate::bytes::hex;
 use crate::ledger::wire::treasury::{Answer, Enrolment, EnrolmentVerdict, Errand};
 use crate::policy::settings::Settings;
 use crate::reject::Reject;
@@ -164,8 +165,4 @@ fn members(body: &[u8]) -> Result<Object, Reject> {
     let members = Object::read(body).map_err(|_| FORM)?;
     let all_text = members.names().all(|name| matches!(members.get(name), Some(Json::Text(_))));
     if all_text { Ok(members) } else { Err(FORM) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::seams::AnswerCache;
+use crate::seams::{AnswerCache, Upstream};
 use crate::units::UnixMillis;
 
 /// How many are kept in mind; those beyond are asked without.
@@ -14,7 +14,7 @@ const MOST: usize = 256;
 /// How often one who waits looks again. A timer, because no request may wait on the input or output of
 /// another (developers.cloudflare.com/workers/observability/errors, "Cannot perform I/O on behalf of
 /// a different request").
-pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Until when each question is being asked at the latest, by its key.
 #[derive(Debug, Default)]
@@ -52,11 +52,32 @@ pub struct Flight<'a, C: AnswerCache> {
     until: UnixMillis,
 }
 
-impl<'a, C: AnswerCache> Flight<'a, C> {
-    /// `None` where somebody else is asking.
-    pub fn begin(cache: &'a C, key: &'a str, now: UnixMillis, until: UnixMillis) -> Option<Self> {
-        cache.begin(key, now, until).then_some(Self { cache, key, until })
+/// How a request came to ask.
+#[derive(Debug)]
+pub struct Turn<'a, C: AnswerCache> {
+    /// What says that it asks; `None` where its time was up first.
+    pub flight: Option<Flight<'a, C>>,
+    /// Whether another asked the same before, whose answer may be there now.
+    pub has_waited: bool,
+}
+
+/// Waits until nobody else asks the same, at most until the deadline.
+pub async fn turn<'a, C: AnswerCache, U: Upstream>(
+    cache: &'a C,
+    key: &'a str,
+    upstream: &U,
+    deadline: UnixMillis,
+    clock: impl Fn() -> UnixMillis,
+) -> Turn<'a, C> {
+    let mut has_waited = false;
+    while clock() < deadline {
+        if cache.begin(key, clock(), deadline) {
+            return Turn { flight: Some(Flight { cache, key, until: deadline }), has_waited };
+        }
+        has_waited = true;
+        upstream.pause(LOOK_EVERY).await;
     }
+    Turn { flight: None, has_waited }
 }
 
 impl<C: AnswerCache> Drop for Flight<'_, C> {

@@ -13,6 +13,7 @@ pub mod breaker;
 pub mod enrol;
 pub mod flights;
 pub mod oversee;
+pub mod question;
 pub mod recent;
 pub mod record;
 pub mod revoke;

@@ -26,13 +26,10 @@ pub fn expand<const N: usize>(pseudorandom_key: &[u8], info: &[u8]) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::hex;
 
     fn bytes(range: std::ops::RangeInclusive<u8>) -> Vec<u8> {
         range.collect()
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// RFC 5869 appendix A.1.

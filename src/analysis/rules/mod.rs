@@ -127,18 +127,27 @@ impl Case<'_> {
         lines.into_iter().find_map(Missing::parse)
     }
 
-    /// The whole line on which the rule's last pattern was found.
+    /// Where the last of the rule's patterns was found.
+    fn last(&self) -> usize {
+        self.hits.iter().map(|hit| hit.start).max().unwrap_or(0)
+    }
+
+    /// The whole line on which it was.
     fn line_from_start(&self) -> &str {
-        let at = self.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
+        let at = self.last();
         let start =
             self.text.get(..at).and_then(|head| head.rfind('\n')).map_or(0, |end| end.saturating_add(1));
         self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
     }
 
-    /// The line on which the rule's last pattern was found, from there on.
+    /// That line from there on.
     fn line(&self) -> &str {
-        let start = self.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
-        self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+        self.after().lines().next().unwrap_or_default()
+    }
+
+    /// The log from there on.
+    fn after(&self) -> &str {
+        self.text.get(self.last()..).unwrap_or_default()
     }
 }
 

@@ -37,8 +37,7 @@ pub(super) fn is_overcome(case: &Case<'_>, is_told_by_none: bool) -> bool {
     if is_about_pip && !case.facts.command.names("pip") {
         return true;
     }
-    let start = case.hits.iter().map(|hit| hit.start).max().unwrap_or(0);
-    let after = case.text.get(start..).unwrap_or_default();
+    let after = case.after();
     if LATER.iter().any(|sign| after.contains(sign)) {
         return true;
     }

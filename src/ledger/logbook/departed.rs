@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::fnv1a;
 use crate::units::UnixMillis;
 
 /// How long a record is remembered: no request lives so long, so none of its settlements comes later.
@@ -28,7 +29,8 @@ struct Batch {
 impl Departed {
     /// Takes in the keys of a batch.
     pub fn add(&mut self, keys: impl Iterator<Item = String>, now: UnixMillis) {
-        self.0.push_back(Batch { at: now, keys: keys.map(|key| hash(&key)).collect() });
+        // Whoever finds a collision can, after a crash, keep a record of its own out of the log.
+        self.0.push_back(Batch { at: now, keys: keys.map(|key| fnv1a(key.bytes())).collect() });
         self.forget(now);
         let mut surplus = self.0.iter().map(|batch| batch.keys.len()).sum::<usize>().saturating_sub(MOST);
         while surplus > 0
@@ -53,14 +55,9 @@ impl Departed {
     /// Whether a record with this key is among them. One in a million others is taken for one that is.
     #[must_use]
     pub fn knows(&self, key: &str) -> bool {
-        let hash = hash(key);
+        let hash = fnv1a(key.bytes());
         self.0.iter().any(|batch| batch.keys.contains(&hash))
     }
-}
-
-/// FNV-1a. Whoever finds a collision can, after a crash, keep a record of its own out of the log.
-fn hash(key: &str) -> u32 {
-    key.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

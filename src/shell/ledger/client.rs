@@ -55,9 +55,12 @@ impl Client {
 
     async fn message(&self, message: Message) -> Result<Outcome, LedgerUnavailable> {
         let Message { to, .. } = message;
-        let settled = message.settled.clone();
-        let outcome = self.exchange(&format!("shard-{to}"), &Call::Shard(message)).await;
-        if outcome.is_err() && !settled.is_empty() {
+        let call = Call::Shard(message);
+        let outcome = self.exchange(&format!("shard-{to}"), &call).await;
+        if outcome.is_err()
+            && let Call::Shard(Message { settled, .. }) = call
+            && !settled.is_empty()
+        {
             OUTBOX.with_borrow_mut(|outbox| outbox.put_back(to, settled));
         }
         outcome
