@@ -71,7 +71,7 @@ GUARDS = (
     Guard("records that left stay away", "logbook/mod.rs", "entries.retain(|entry| entry.number >= self.first);", ""),
     Guard("a record that comes again", "shard/settle.rs", "(may_be_lost && !self.logbook.knows(&key))", "may_be_lost"),
     Guard("records that left are known", "logbook/departed.rs", "batch.keys.contains(&hash)", "false && batch.keys.contains(&hash)"),
-    Guard("records follow the batch that they missed", "shard/mod.rs", "if self.logbook.is_due(self.pace.is_dense(now), now) { self.tidy(now) } else { Ok(None) }", "let _ = now; Ok(None)"),
+    Guard("records follow the batch that they missed", "shard/housekeeping.rs", "if self.logbook.is_due(self.pace.is_dense(now), now) { self.tidy(now) } else { Ok(None) }", "let _ = now; Ok(None)"),
     Guard("answered is written", "shard/mod.rs", "dirty && has_news", "dirty && false"),
     Guard("machines at once", "shard/admit.rs", "self.machines.len() >= MOST_MACHINES_AT_ONCE", "false && self.machines.len() >= MOST_MACHINES_AT_ONCE"),
     Guard("old answers about leases", "shard/leases.rs", "lease.number < self.holds_since || ", ""),

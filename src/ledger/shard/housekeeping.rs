@@ -1,0 +1,101 @@
+//! What a shard does when no message asks for it: by its alarm, after dense traffic, after a batch of the
+//! log has left.
+
+use std::time::Duration;
+
+use super::{Shard, Step, Turn};
+use crate::ledger::rows::Unreadable;
+use crate::ledger::wire::Outcome;
+use crate::policy::day::Day;
+use crate::policy::limits::Limits;
+use crate::units::UnixMillis;
+
+/// The alarm rings this long after it was needed first, and twice as long each time that it rang for
+/// nothing: setting it costs a row.
+const ALARM_AFTER: Duration = Duration::from_secs(60);
+/// With several shards, idle ones give their leases back when it rings.
+const ALARM_AFTER_AT_MOST: [Duration; 2] = [Duration::from_secs(6 * 3_600), Duration::from_secs(900)];
+/// A shard without a message for so long is idle.
+const IDLE_AFTER: Duration = Duration::from_secs(75);
+
+impl Shard {
+    /// The alarm: closes what has expired, brings storage up to date, gives back what an idle shard
+    /// need not hold.
+    pub fn tick(&mut self, limits: &Limits, now: UnixMillis) -> Result<Step, Unreadable> {
+        let now = self.tell_time(now);
+        let records = self.logbook.counts().0;
+        self.expire(now);
+        let expired = self.logbook.counts().0 > records;
+        let idle = now.since(self.active_at) >= IDLE_AFTER && self.open.is_empty();
+        let ask = if idle { self.give_back(limits, now) } else { None };
+        // Where requests come, records leave with them.
+        let batch = if idle || expired { self.batch(now) } else { None };
+        let was_needed = expired || ask.is_some() || batch.is_some() || (idle && self.is_ahead);
+        let mut rows = Vec::new();
+        if was_needed {
+            self.alarm = UnixMillis::default();
+            self.alarm_after = ALARM_AFTER;
+        } else {
+            // It rang: the next one is set for later (see `arm`).
+            self.alarm = self.alarm.min(now);
+        }
+        let alarm = if was_needed { self.write(now, &mut rows)? } else { self.arm(now) };
+        Ok(Step { turn: Turn::Reply(Outcome::Settled), rows, ask, alarm, batch, is_ahead: self.is_ahead })
+    }
+
+    /// Some seconds after dense traffic was written down ahead: writes what is gone, no more, so that
+    /// an object that is put away strands nothing. `None` while traffic is still dense.
+    pub fn tidy(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
+        let now = self.tell_time(now);
+        if self.pace.is_dense(now) {
+            return Ok(None);
+        }
+        let mut rows = Vec::new();
+        self.expire(now);
+        let batch = self.batch(now);
+        let is_due = self.is_ahead || self.is_dirty || batch.is_some();
+        let alarm = if is_due { self.write(now, &mut rows)? } else { None };
+        Ok(Some(Step { turn: Turn::Reply(Outcome::Settled), rows, ask: None, alarm, batch, is_ahead: false }))
+    }
+
+    /// After a batch has left: the records that came while it was under way, where no other traffic
+    /// will take them along soon.
+    pub fn next_batch(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
+        if self.logbook.is_due(self.pace.is_dense(now), now) { self.tidy(now) } else { Ok(None) }
+    }
+
+    /// The day before which rows of machines are stale, where there may be any.
+    #[must_use]
+    pub fn sweep_before(&self) -> Option<Day> {
+        let today = self.term?.day;
+        (self.has_spilled && self.swept < today).then_some(today)
+    }
+
+    /// No stale row is left.
+    pub fn has_swept(&mut self, before: Day) {
+        self.swept = before;
+        self.is_dirty = true;
+    }
+
+    /// Sets the alarm, where something waits for it and it is not set.
+    pub(super) fn arm(&mut self, now: UnixMillis) -> Option<UnixMillis> {
+        let shared = self.term.is_some_and(|term| term.route.shards > 1);
+        let leases = shared && self.funds.values().any(|fund| fund.lease() > fund.account.used());
+        let needed = !self.open.is_empty()
+            || !self.logbook.is_empty()
+            || self.is_ahead
+            || leases
+            || self.sweep_before().is_some();
+        if !needed || now < self.alarm {
+            return None;
+        }
+        // The last one rang for nothing, or storage would not know of it any more.
+        if self.alarm > UnixMillis::default() {
+            self.alarm_after = self.alarm_after.saturating_mul(2);
+        }
+        let [alone, among_others] = ALARM_AFTER_AT_MOST;
+        self.alarm_after = self.alarm_after.clamp(ALARM_AFTER, if shared { among_others } else { alone });
+        self.alarm = now.plus(self.alarm_after);
+        Some(self.alarm)
+    }
+}
