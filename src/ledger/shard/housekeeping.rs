@@ -26,7 +26,7 @@ impl Shard {
         let records = self.logbook.counts().0;
         self.expire(now);
         let expired = self.logbook.counts().0 > records;
-        let idle = now.since(self.active_at) >= IDLE_AFTER && self.open.is_empty();
+        let idle = now.since(self.active_at) >= IDLE_AFTER && self.by_deadline.is_empty();
         let ask = if idle { self.give_back(limits, now) } else { None };
         // Where requests come, records leave with them.
         let batch = if idle || expired { self.batch(now) } else { None };
@@ -40,7 +40,15 @@ impl Shard {
             self.alarm = self.alarm.min(now);
         }
         let alarm = if was_needed { self.write(now, &mut rows)? } else { self.arm(now) };
-        Ok(Step { turn: Turn::Reply(Outcome::Settled), rows, ask, alarm, batch, is_ahead: self.is_ahead })
+        Ok(Step {
+            turn: Turn::Reply(Outcome::Settled),
+            rows,
+            ask,
+            alarm,
+            batch,
+            is_ahead: self.is_ahead,
+            is_held: false,
+        })
     }
 
     /// Some seconds after dense traffic was written down ahead: writes what is gone, no more, so that
@@ -55,7 +63,15 @@ impl Shard {
         let batch = self.batch(now);
         let is_due = self.is_ahead || self.is_dirty || batch.is_some();
         let alarm = if is_due { self.write(now, &mut rows)? } else { None };
-        Ok(Some(Step { turn: Turn::Reply(Outcome::Settled), rows, ask: None, alarm, batch, is_ahead: false }))
+        Ok(Some(Step {
+            turn: Turn::Reply(Outcome::Settled),
+            rows,
+            ask: None,
+            alarm,
+            batch,
+            is_ahead: false,
+            is_held: false,
+        }))
     }
 
     /// After a batch has left: the records that came while it was under way, where no other traffic
@@ -81,7 +97,7 @@ impl Shard {
     pub(super) fn arm(&mut self, now: UnixMillis) -> Option<UnixMillis> {
         let shared = self.term.is_some_and(|term| term.route.shards > 1);
         let leases = shared && self.funds.values().any(|fund| fund.lease() > fund.account.used());
-        let needed = !self.open.is_empty()
+        let needed = !self.by_deadline.is_empty()
             || !self.logbook.is_empty()
             || self.is_ahead
             || leases

@@ -2,19 +2,25 @@
 
 use serde_json::json;
 
+use super::journal::Orphan;
 use super::leases::plan_pool;
 use super::{Reservation, Shard};
 use crate::ledger::fund::SERVICE;
-use crate::ledger::logbook::departed::REMEMBERED;
 use crate::ledger::wire::{Charge, Settlement};
 use crate::units::{NanoUsd, UnixMillis};
 
 impl Shard {
     /// Ends a reservation. One that is not open was settled before, has expired, or was lost in a
-    /// crash: in each case it is already charged, and stays so.
+    /// crash: in each case it is already charged, and stays so. In the last, its record is still to come.
     pub(super) fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
-        let Settlement { id, subject, charge, epoch, record_at, record, .. } = settlement;
+        let Settlement { id, subject, charge, record_at, record, .. } = settlement;
         let is_open = self.open.get(&id).is_some_and(|open| open.subject == subject);
+        let is_orphan = self.orphans.get(&id).is_some_and(|orphan| orphan.subject == subject);
+        let orphan = if is_orphan { self.orphans.remove(&id) } else { None };
+        if let Some(orphan) = &orphan {
+            self.by_deadline.remove(&(orphan.deadline, id.clone()));
+            self.is_dirty = true;
+        }
         let reservation = if is_open { self.open.remove(&id) } else { None };
         if let Some(reservation) = &reservation {
             let charged = match charge {
@@ -25,13 +31,9 @@ impl Shard {
             self.by_deadline.remove(&(reservation.deadline, id));
             self.close(reservation, charged);
         }
-        // What a crash took is charged; its record arrives all the same, perhaps for the second time. In
-        // this epoch, though, one that is not open has its record.
-        let key = record_key(&subject, record_at);
-        let may_be_lost = epoch < self.epoch && now.since(record_at) < REMEMBERED;
-        let is_new = reservation.is_some() || (may_be_lost && !self.logbook.knows(&key));
-        if let Some(record) = record.filter(|_| is_new) {
-            self.logbook.add(key, record, now);
+        let has_ended_now = reservation.is_some() || orphan.is_some();
+        if let Some(record) = record.filter(|_| has_ended_now) {
+            self.logbook.add(record_key(&subject, record_at), record, now);
         }
     }
 
@@ -41,8 +43,14 @@ impl Shard {
             self.by_deadline.remove(&entry);
             if let Some(reservation) = self.open.remove(&entry.1) {
                 self.close(&reservation, reservation.amount);
-                let record = unsettled(&entry.1, &reservation);
-                self.logbook.add(record_key(&reservation.subject, reservation.record_at), record, now);
+                let Reservation { subject, plan, amount, record_at, .. } = reservation;
+                let record = unsettled(&entry.1, &subject, &plan, amount, record_at);
+                self.logbook.add(record_key(&subject, record_at), record, now);
+            }
+            if let Some(Orphan { id, subject, plan, amount, record_at, .. }) = self.orphans.remove(&entry.1) {
+                let record = unsettled(&id, &subject, &plan, amount, record_at);
+                self.logbook.add(record_key(&subject, record_at), record, now);
+                self.is_dirty = true;
             }
         }
     }
@@ -73,19 +81,19 @@ fn record_key(subject: &str, at: UnixMillis) -> String {
 }
 
 /// The log record of a request whose end nobody told.
-fn unsettled(id: &str, reservation: &Reservation) -> String {
+fn unsettled(id: &str, subject: &str, plan: &str, amount: NanoUsd, record_at: UnixMillis) -> String {
     json!({
-        "timestamp": reservation.record_at.rfc3339(),
-        "machine_id": reservation.subject,
+        "timestamp": record_at.rfc3339(),
+        "machine_id": subject,
         "reported_machine_id": null,
         "request_id": id,
-        "plan": reservation.plan,
+        "plan": plan,
         "auth": null,
         "outcome": "unsettled",
         "source": null,
         "model": null,
         "usage": null,
-        "cost_usd": reservation.amount.to_string(),
+        "cost_usd": amount.to_string(),
         "duration_ms": null,
     })
     .to_string()
