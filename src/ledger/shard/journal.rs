@@ -1,7 +1,7 @@
 //! Admissions between two writes of the main row. In dense traffic most of them write no main row, since
 //! what they may cost was written ahead; but the log is to tell of every request that was answered, and of
 //! one that a crash takes only storage can. So each is in a row of the journal before its reply leaves,
-//! those that come within two milliseconds in one.
+//! those that come in one call in one.
 //!
 //! The rows form a ring. The main row says where the journal begins that it does not cover; there is no
 //! row to take away.
@@ -18,8 +18,6 @@ use crate::units::{NanoUsd, UnixMillis};
 const RING: u64 = 1_024;
 /// Admissions that one row may have: they are some 100 bytes each.
 const MOST_PENDING: usize = 1_024;
-/// With no more than so many requests in flight, none waits for company.
-const FEW: usize = 4;
 
 /// An admission of which memory knew when it was lost. What it may cost was written ahead and counts as
 /// spent; what is left to do is to tell the log of it.
@@ -104,11 +102,6 @@ impl Shard {
     /// may leave once it is written.
     pub fn flush(&mut self) -> Result<Option<Row>, Unreadable> {
         if self.journal.is_empty() { Ok(None) } else { self.journal.row().map(Some) }
-    }
-
-    /// The same at the end of a step, where nobody is worth waiting for.
-    pub(super) fn flush_few(&mut self) -> Result<Option<Row>, Unreadable> {
-        if self.open.len() <= FEW { self.flush() } else { Ok(None) }
     }
 
     /// The key of the journal's next row, to be given to [`Shard::replay`] when the shard was restored.

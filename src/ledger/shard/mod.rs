@@ -134,8 +134,8 @@ pub struct Step {
     pub batch: Option<Batch>,
     /// Whether storage now says more than is gone, so that [`Shard::tidy`] should be called later.
     pub is_ahead: bool,
-    /// Whether the reply has to wait until what [`Shard::flush`] gives is written: a moment, in which
-    /// others may come that share the row.
+    /// Whether the reply has to wait until what [`Shard::flush`] gives is written, for all that came in one
+    /// call.
     pub is_held: bool,
 }
 
@@ -211,12 +211,7 @@ impl Shard {
         let is_due =
             write || asks || batch.is_some() || !spilled.is_empty() || self.is_write_due(has_news, now);
         rows.extend(spilled);
-        let mut alarm = None;
-        if is_due {
-            alarm = self.write(now, &mut rows)?;
-        } else {
-            rows.extend(self.flush_few()?);
-        }
+        let alarm = if is_due { self.write(now, &mut rows)? } else { None };
         let is_held = !self.journal.is_empty() && matches!(turn, Turn::Reply(Outcome::Admitted { .. }));
         Ok(Step { turn, rows, ask, alarm, batch, is_ahead: is_due && self.is_ahead, is_held })
     }

@@ -13,7 +13,7 @@ impl Shard {
     /// Ends a reservation. One that is not open was settled before, has expired, or was lost in a
     /// crash: in each case it is already charged, and stays so. In the last, its record is still to come.
     pub(super) fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
-        let Settlement { id, subject, charge, record_at, record, .. } = settlement;
+        let Settlement { id, subject, charge, record, .. } = settlement;
         let is_open = self.open.get(&id).is_some_and(|open| open.subject == subject);
         let is_orphan = self.orphans.get(&id).is_some_and(|orphan| orphan.subject == subject);
         let orphan = if is_orphan { self.orphans.remove(&id) } else { None };
@@ -31,8 +31,11 @@ impl Shard {
             self.by_deadline.remove(&(reservation.deadline, id));
             self.close(reservation, charged);
         }
-        let has_ended_now = reservation.is_some() || orphan.is_some();
-        if let Some(record) = record.filter(|_| has_ended_now) {
+        // One that the network doubled may have expired and been admitted again, with a time of its own: by the
+        // time that the settlement names, its record would take the place of the first.
+        let of_orphan = orphan.map(|orphan| orphan.record_at);
+        let record_at = reservation.map(|reservation| reservation.record_at).or(of_orphan);
+        if let (Some(record), Some(record_at)) = (record, record_at) {
             self.logbook.add(record_key(&subject, record_at), record, now);
         }
     }

@@ -53,11 +53,7 @@ struct Object {
     role: RefCell<Role>,
     /// Whether [`Object::tidy`] is under way.
     tidies: Cell<bool>,
-    /// Counts failures after which storage was asked again: what was held before must not leave.
-    life: Cell<u64>,
-    /// The life in which the first of the replies was held that wait now.
-    held_in: Cell<Option<u64>>,
-    /// Whether the last reply is to be held.
+    /// Whether a reply waits for the journal's row.
     is_held: Cell<bool>,
     operations: Cell<Operations>,
 }
@@ -76,16 +72,14 @@ impl LedgerCore {
         let state = State::from(state);
         let sql = state.storage().sql();
         let role = RefCell::new(Role::Asleep);
-        let (tidies, is_held, held_in) = (Cell::new(false), Cell::new(false), Cell::new(None));
-        let (life, operations) = (Cell::new(0), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, tidies, life, held_in, is_held, operations }))
+        let (tidies, is_held, operations) = (Cell::new(false), Cell::new(false), Cell::default());
+        Self(Rc::new(Object { sql, state, env, role, tidies, is_held, operations }))
     }
 
     /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
     pub fn exchange(&self, message: &str) -> Result<JsValue, JsValue> {
         let call: Call = serde_json::from_str(message).map_err(worker::Error::from)?;
         let settings = self.0.settings()?;
-        self.0.count(|operations| operations.requests = operations.requests.saturating_add(1));
         let answer = match call {
             Call::Treasury(errand) => self.0.treasury(&settings, errand)?,
             Call::Shard(message) => match self.0.shard(&settings, message, 0)? {
@@ -103,14 +97,13 @@ impl LedgerCore {
         Ok(answer.into())
     }
 
-    /// Whether the reply that [`Self::exchange`] just gave has to wait for [`Self::flush`].
-    pub fn holds(&self) -> bool {
-        self.0.is_held.take()
-    }
-
-    /// Makes durable what replies that are held say. An error: they must not leave.
-    pub fn flush(&self) -> Result<(), JsValue> {
-        Ok(self.0.flush()?)
+    /// Ends a call of one or several messages: only now may the replies leave. After an error, none.
+    pub fn conclude(&self) -> Result<(), JsValue> {
+        self.0.count(|operations| operations.requests = operations.requests.saturating_add(1));
+        if self.0.is_held.take() {
+            self.0.flush()?;
+        }
+        Ok(())
     }
 
     /// The object's one alarm.
@@ -191,7 +184,6 @@ impl Object {
         }
         if step.is_held {
             self.is_held.set(true);
-            self.held_in.set(self.held_in.get().or(Some(self.life.get())));
         }
         let turn = self.follow_up(settings, step);
         Ok(match turn {
@@ -206,10 +198,8 @@ impl Object {
         })
     }
 
+    /// Makes durable what replies that are held say.
     fn flush(&self) -> worker::Result<()> {
-        if self.held_in.take().is_some_and(|life| life != self.life.get()) {
-            return Err("what was admitted is not durable".into());
-        }
         self.guarded(|| {
             let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
             let Role::Shard(shard) = &mut *role else { return Ok(()) };
@@ -345,7 +335,6 @@ impl Object {
             && let Ok(mut role) = self.role.try_borrow_mut()
         {
             *role = Role::Asleep;
-            self.life.set(self.life.get().wrapping_add(1));
         }
         result
     }
