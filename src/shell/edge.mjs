@@ -69,6 +69,7 @@ const ways = new Map();
 // request that a rule answers.
 const COMPANY_MS = 2;
 const MOST_TOGETHER = 64;
+const LATE_MS = 10_000;
 
 /** One request, and what the stages need of the platform while they serve it. */
 export class Edge {
@@ -111,7 +112,21 @@ export class Edge {
     const { messages, answers } = way.next;
     const number = messages.push(message) - 1;
     if (messages.length === MOST_TOGETHER) way.next = undefined;
-    return answers.then((all) => all[number]);
+    return this.#hear(answers.then((all) => all[number]));
+  }
+
+  // Waits for what another request's call brings. Without input or output of its own the runtime takes a request
+  // that waits for one that hangs, and ends it: hence the timer, which also ends the wait if the other died.
+  async #hear(answer) {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(reject, LATE_MS, new Error("the call that took the message along has no answer"));
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #together(way, name) {

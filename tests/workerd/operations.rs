@@ -87,7 +87,7 @@ fn a_request_now_and_then_costs_two_rows() {
 }
 
 #[test]
-fn dense_traffic_costs_a_fifth_of_a_row_and_little_more_than_one_ledger_request() {
+fn dense_traffic_costs_a_row_a_call_and_little_more_than_one_ledger_request() {
     const REQUESTS: usize = 4_000;
     const MACHINES: usize = 50;
     let model = Biller::start(Count::Always(1_000, 50), &[Deed::Answer]);
@@ -111,8 +111,9 @@ fn dense_traffic_costs_a_fifth_of_a_row_and_little_more_than_one_ledger_request(
     println!("{REQUESTS} requests at once over {MACHINES} machines: {cost:?}, records {log}");
     assert_eq!(after.total("restarts"), before.total("restarts"), "the counts began anew: {after:?}");
     assert_eq!(log["dropped"], 0, "{log}");
-    // With the rows of their records, of which each holds some 48 KB.
-    assert!(cost.rows >= 1 && Cost::each(cost.rows, REQUESTS) <= 0.2, "{cost:?}");
+    // A row of the journal for all that come in one call; and few more, also for the records.
+    let beyond_journal = cost.rows.saturating_sub(cost.ledger);
+    assert!(cost.rows >= 1 && Cost::each(beyond_journal, REQUESTS) <= 0.2, "{cost:?}");
     assert!(Cost::each(cost.ledger, REQUESTS) <= 1.2, "{cost:?}");
     assert!(cost.kv >= 1 && Cost::each(cost.kv, REQUESTS) <= 0.1, "{cost:?}");
 }
