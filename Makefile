@@ -81,9 +81,10 @@ size: build ## What the Worker's module is made of
 fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
 	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
 
-lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments
+lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links
 	@scripts/prerequisites.sh rustfmt clippy
 	@python3 -B scripts/environments.py
+	@python3 -B scripts/documents.py
 	cargo fmt --check
 	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
