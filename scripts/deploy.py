@@ -180,7 +180,7 @@ def deploy() -> None:
 
     step("tools", ["make", "--silent", "setup"], "The tools could not be installed: the reason is above.")
     check = ["cargo", "run", "--quiet", "--locked", "--bin", "gatectl", "--", "check", "--config", CONFIG]
-    check += ["--env", environment, *(["--secrets", path] if path else [])]
+    check += ["--deploy", "--env", environment, *(["--secrets", path] if path else [])]
     step("settings", check, f"The settings are not in order: set right in {CONFIG} what is named above, then run this again.")
     say("== secrets")
     refuse_missing_secrets(environment, given)

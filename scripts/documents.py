@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SKIPPED = {"node_modules", "target", "build", "dist", ".wrangler", ".venv", ".git"}
-FENCE = re.compile(r"^(```+|~~~+)\s*(\S*)[^\n]*\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *(```+|~~~+)[ ]*(\S*)[^\n]*\n(.*?)^ *\1[ ]*$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$", re.MULTILINE)
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)
@@ -53,7 +53,7 @@ class Document:
     def shell(self) -> list[str]:
         """The commands to paste, without comments: these are the same in each language."""
         lines = [line for language, body in self.fences if language in SHELL for line in body.splitlines()]
-        return [bare for line in lines if (bare := re.sub(r"(^|\s+)#.*$", "", line).rstrip())]
+        return [bare for line in lines if (bare := re.sub(r"(^|\s+)#.*$", "", line).strip())]
 
     @property
     def anchors(self) -> set[str]:

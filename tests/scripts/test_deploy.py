@@ -115,7 +115,7 @@ class Deploy(unittest.TestCase):
             self.calls,
             [
                 "make --silent setup",
-                "cargo run --quiet --locked --bin gatectl -- check --config wrangler.toml --env production",
+                "cargo run --quiet --locked --bin gatectl -- check --config wrangler.toml --deploy --env production",
                 "npx --no-install wrangler secret list --env production --format json",
                 "make --silent build",
                 "npx --no-install wrangler deploy --dry-run --env production",

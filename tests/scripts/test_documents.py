@@ -3,6 +3,7 @@
 import re
 import sys
 import tempfile
+import tomllib
 import unittest
 from pathlib import Path
 
@@ -79,6 +80,7 @@ class Documents(unittest.TestCase):
         for text, faults in (
             ("We make sure. `make build` `PORT=1 make test-all`", 0),
             ("```sh\nmake worker\n```", 1),
+            ("- so:\n\n  ```sh\n  make worker\n  ```\n\n`make build`", 1),
             ("`make gone`", 1),
         ):
             self.assertEqual(len(documents.unknown_targets(self.document(text), known)), faults, text)
@@ -126,6 +128,11 @@ class Documents(unittest.TestCase):
         slugs = re.findall(r'\("([a-z-]+)", [45]\d\d, "', source)
         self.assertGreater(len(slugs), 10)
         self.assertEqual([slug for slug in slugs if f"`{slug}`" not in guide], [])
+
+    def test_the_changelog_has_the_version(self) -> None:
+        version = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["package"]["version"]
+        changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+        self.assertRegex(changelog, rf"(?m)^## {re.escape(version)} - ")
 
 
 if __name__ == "__main__":
