@@ -20,6 +20,7 @@ with open(os.environ["CALLS"], "a") as calls:
     calls.write(call + "\\n")
 fail = os.environ.get("FAIL")
 if fail and fail in call:
+    print("[]")
     print("the stand-in's own words", file=sys.stderr)
     sys.exit(1)
 if "secret list" in call:
