@@ -21,7 +21,8 @@ SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$", re.MULTILINE)
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)|^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)
 TARGET = re.compile(r"(?:^|[\s;&|(])make ([a-z][a-z-]*)")
-METRIC = re.compile(r"\bpip_aide_gateway_[a-z0-9_]+")
+# The sources name metrics without what all begin with.
+METRIC = re.compile(r"\bpip_aide_gateway_([a-z0-9_]+)")
 SHELL = {"sh", "bash", "console", "shell"}
 # What ends the words of a command.
 ENDS = re.compile(r"[|;&()<>`{}\n]|\$\(|\s#")
@@ -123,10 +124,11 @@ def unknown_targets(document: Document, known: set[str]) -> list[str]:
 
 def unknown_names(name: str, text: str, sources: str) -> list[str]:
     """Metrics and scripts that nothing in the tree makes."""
+    strings = set(re.findall(r'"[a-z0-9_]+"', sources))
     faults = [
         f"{name}: no source names the metric {metric}."
         for metric in sorted(set(METRIC.findall(text)))
-        if metric not in sources and re.sub(r"_(bucket|sum|count)$", "", metric) not in sources
+        if not {f'"{metric}"', f'"{re.sub(r"_(bucket|sum|count)$", "", metric)}"'} & strings
     ]
     for script in sorted(set(re.findall(r"\bscripts/[a-z_-]+\.[a-z]+\b", text))):
         if not (ROOT / script).exists():
@@ -229,7 +231,11 @@ def main() -> int:
         faults += unknown_names(document.name, document.path.read_text(encoding="utf-8"), made)
     alerts = ROOT / "docs/alerts.yml"
     if alerts.exists():
-        faults += unknown_names("docs/alerts.yml", alerts.read_text(encoding="utf-8"), made)
+        text = alerts.read_text(encoding="utf-8")
+        faults += unknown_names("docs/alerts.yml", text, made)
+        anchors = Document(alerts.with_name("operations.md")).anchors
+        missing = sorted(set(re.findall(r"operations\.md#(\S+)", text)) - anchors)
+        faults += [f"docs/alerts.yml: operations.md has no heading #{anchor}." for anchor in missing]
     programs = []
     if "--gatectl" in arguments:
         programs.append(("gatectl", Program(arguments[arguments.index("--gatectl") + 1])))

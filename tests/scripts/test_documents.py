@@ -86,7 +86,7 @@ class Documents(unittest.TestCase):
             self.assertEqual(len(documents.unknown_targets(self.document(text), known)), faults, text)
 
     def test_metrics_and_scripts(self) -> None:
-        source = '"pip_aide_gateway_requests_total" "pip_aide_gateway_seconds"'
+        source = 'x("requests_total") ("seconds")'
         self.assertEqual(documents.unknown_names("a", "pip_aide_gateway_requests_total scripts/deploy.py", source), [])
         self.assertEqual(documents.unknown_names("a", "pip_aide_gateway_seconds_bucket", source), [])
         self.assertEqual(len(documents.unknown_names("a", "pip_aide_gateway_request_total scripts/gone.sh", source)), 2)
