@@ -10,10 +10,10 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import environments
+from environments import tomllib
 
 CONFIG = "wrangler.toml"
 REQUIRED = ("TOKEN_KEYS", "OPERATOR_KEYS")

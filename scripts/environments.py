@@ -10,8 +10,12 @@ are the environment's. Bindings may differ in their ids alone.
 
 import re
 import sys
-import tomllib
 from pathlib import Path
+
+try:
+    import tomllib
+except ModuleNotFoundError:
+    sys.exit("Python 3.11 or later is needed for this: install it, and put it first in PATH as python3.")
 
 NAMES = ("staging", "production")
 
