@@ -40,7 +40,7 @@ $(STAMP): force
 endif
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the Worker into build/; does nothing when nothing changed
 	@scripts/prerequisites.sh && mkdir -p build
