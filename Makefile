@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev test test-python test-guards bench instructions size fuzz lint clean setup worker null-worker force
+.PHONY: help build dev deploy environments test test-python test-guards bench instructions size fuzz lint clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -40,7 +40,7 @@ $(STAMP): force
 endif
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the Worker into build/; does nothing when nothing changed
 	@scripts/prerequisites.sh && mkdir -p build
@@ -50,12 +50,19 @@ dev: build ## Build, start the gateway on http://127.0.0.1:8787 (PORT=9000 moves
 	cargo build --locked --bin gatectl
 	@node scripts/dev.mjs
 
+deploy: ## Check, build, try it dry, ask, deploy: ENVIRONMENT=staging or production; YES=1 SECRETS=file: docs/deploy.md
+	@python3 -B scripts/deploy.py
+
+environments: ## Copy the settings of wrangler.toml's [vars] into its environments
+	@python3 -B scripts/environments.py --write
+
 test: build test-python ## Build, then run every test, native and against the real workerd
 	cargo test --locked
 	@scripts/instructions.sh
 
-test-python: ## The tests of pip-aide-login only
+test-python: ## The tests of pip-aide-login and of the scripts only
 	python3 -m unittest discover -s clients/python/tests
+	python3 -B -m unittest discover -s tests/scripts
 
 test-guards: ## Take the ledger's guards out one by one, and look that a test fails without each: slow
 	@python3 -B tests/guards/guards.py $(if $(ONLY),'$(ONLY)')
@@ -74,8 +81,10 @@ size: build ## What the Worker's module is made of
 fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
 	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
 
-lint: ## Formatting and clippy, for this machine and for wasm32
+lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links
 	@scripts/prerequisites.sh rustfmt clippy
+	@python3 -B scripts/environments.py
+	@python3 -B scripts/documents.py
 	cargo fmt --check
 	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml

@@ -1,5 +1,6 @@
-//! What is sent to Cloudflare: it passes Wrangler's checks and is small.
+//! What is sent to Cloudflare: it passes Wrangler's checks, is small, and is the same in every environment.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,9 +17,38 @@ fn it_can_be_deployed_and_is_within_its_size() {
     assert!(project().join("build/index.js").is_file(), "there is no built Worker: run `make build` first");
     let folder = Folder::new("package");
     let outdir = folder.path().join("out");
+    dry_run(&folder, &["--outdir", &outdir.to_string_lossy()]);
+
+    let mut files = Vec::new();
+    list(&outdir, &mut files);
+    files.retain(|path| ["js", "mjs", "wasm"].map(|kind| path.ends_with(kind)).contains(&true));
+    assert!(files.iter().any(|path| path.ends_with(".wasm")), "no module: {files:?}");
+    let size: usize = files.iter().map(|path| gzipped(Path::new(path))).sum();
+    println!("{size} bytes gzipped: {files:?}");
+    assert!(size < BUDGET, "{size} bytes gzipped: {files:?}");
+}
+
+#[test]
+fn environments_have_the_bindings_and_settings_of_the_top_level() {
+    let folder = Folder::new("environments");
+    // As Wrangler sees them: it hands none of them down. `env.NAME ("value")  Environment Variable`
+    let names = |environment: &str| -> BTreeSet<String> {
+        let said = dry_run(&folder, &["--env", environment]);
+        let lines = said.lines().filter_map(|line| line.trim_start().strip_prefix("env."));
+        lines.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    };
+    let top = names("");
+    assert!(top.contains("LEDGER") && top.contains("LOGS_KV") && top.contains("DAILY_USD"), "{top:?}");
+    for environment in ["staging", "production"] {
+        assert_eq!(names(environment), top, "{environment}");
+    }
+}
+
+/// What `wrangler deploy --dry-run` says, which must pass.
+fn dry_run(folder: &Folder, options: &[&str]) -> String {
     let output = Command::new(project().join("node_modules/.bin/wrangler"))
-        .args(["deploy", "--dry-run", "--outdir"])
-        .arg(&outdir)
+        .args(["deploy", "--dry-run"])
+        .args(options)
         .current_dir(project())
         .env("CI", "true")
         .env("WRANGLER_SEND_METRICS", "false")
@@ -29,14 +59,7 @@ fn it_can_be_deployed_and_is_within_its_size() {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{text}");
-
-    let mut files = Vec::new();
-    list(&outdir, &mut files);
-    files.retain(|path| ["js", "mjs", "wasm"].map(|kind| path.ends_with(kind)).contains(&true));
-    assert!(files.iter().any(|path| path.ends_with(".wasm")), "no module: {files:?}");
-    let size: usize = files.iter().map(|path| gzipped(Path::new(path))).sum();
-    println!("{size} bytes gzipped: {files:?}");
-    assert!(size < BUDGET, "{size} bytes gzipped: {files:?}");
+    text
 }
 
 fn list(folder: &Path, files: &mut Vec<String>) {
