@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::ledger::wire::ended::Reason;
 use crate::ledger::wire::{Cap, Refusal, Standing};
 use crate::reply::whole_seconds;
 use crate::token::Denied;
@@ -34,6 +35,8 @@ pub enum Reject {
     SpendCapReached(Cap, Box<Standing>),
     /// The upstream answered with nothing usable. `/v1/analyze` only.
     UpstreamFailed,
+    /// An operator has switched the model off, and nothing else has an answer. `/v1/analyze` only.
+    ModelSwitchedOff,
     /// The upstream did not answer in time. `/v1/analyze` only.
     UpstreamTimeout,
     /// A setting or binding is missing or wrong. Which one is for the log only.
@@ -71,7 +74,9 @@ impl Reject {
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
             Self::RateLimited(..) | Self::EnrolmentLimited(_) => ("rate-limited", 429, "Too many requests"),
             Self::SpendCapReached(..) => ("spend-cap-reached", 429, "The day's money is used up"),
-            Self::UpstreamFailed => ("upstream-failed", 502, "The model gave no usable answer"),
+            Self::UpstreamFailed | Self::ModelSwitchedOff => {
+                ("upstream-failed", 502, "The model gave no usable answer")
+            }
             Self::UpstreamTimeout => ("upstream-timeout", 504, "The model did not answer in time"),
             Self::Misconfigured => ("misconfigured", 503, "The service is misconfigured"),
             Self::LedgerUnavailable => ("ledger-unavailable", 503, "The ledger cannot be reached"),
@@ -109,11 +114,32 @@ impl Reject {
                  and no built-in rule answers it. Requests in flight may leave room; else it is the next day's.",
                 cap.name()
             ),
+            Self::ModelSwitchedOff => {
+                "The operator has switched the model off; built-in rules and earlier answers still serve. \
+                 Nothing was charged."
+                    .to_owned()
+            }
             Self::UpstreamFailed | Self::UpstreamTimeout => "Try again in a while.".to_owned(),
             Self::Misconfigured => {
                 "The operator finds the reason in the Worker's log and under /readyz.".to_owned()
             }
             Self::LedgerUnavailable => "The request was not carried through. Try again.".to_owned(),
+        }
+    }
+
+    /// As what a request of the analyse routes is counted that was refused without the ledger; those that
+    /// the ledger refused it counts itself.
+    #[must_use]
+    pub const fn unheard_by_the_ledger(&self) -> Option<Reason> {
+        match self {
+            Self::Unauthenticated(Denied::Replayed) => None,
+            Self::Unauthenticated(_) => Some(Reason::Unauthenticated),
+            Self::MalformedRequest(_) | Self::BodyTooLarge(_) | Self::UnsupportedMediaType => {
+                Some(Reason::Malformed)
+            }
+            Self::Forbidden(_) => Some(Reason::Forbidden),
+            Self::LedgerUnavailable => Some(Reason::Unavailable),
+            _ => None,
         }
     }
 

@@ -42,6 +42,7 @@ fn the_table_of_the_contract() {
         (Reject::SpendCapReached(Cap::Plan, standing()), "spend-cap-reached", 429, Some("76801")),
         (Reject::SpendCapReached(Cap::Service, standing()), "spend-cap-reached", 429, Some("76801")),
         (Reject::UpstreamFailed, "upstream-failed", 502, None),
+        (Reject::ModelSwitchedOff, "upstream-failed", 502, None),
         (Reject::UpstreamTimeout, "upstream-timeout", 504, None),
         (Reject::Misconfigured, "misconfigured", 503, Some("5")),
         (Reject::LedgerUnavailable, "ledger-unavailable", 503, Some("5")),

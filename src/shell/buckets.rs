@@ -7,7 +7,9 @@ use worker::Env;
 
 use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::{Buckets, Taken};
+use crate::ledger::wire::ended::Reason;
 use crate::seams;
+use crate::shell::ledger::client::note_refusal;
 use crate::units::UnixMillis;
 
 const BINDING: &str = "LIMITS_KV";
@@ -43,7 +45,12 @@ impl seams::Buckets for Store {
     async fn take(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Taken> {
         let env = self.0.as_ref()?;
         self.freshen(env, subject, now).await;
-        Some(BUCKETS.with_borrow_mut(|buckets| buckets.take(subject, quota, now)))
+        let taken = BUCKETS.with_borrow_mut(|buckets| buckets.take(subject, quota, now));
+        // The ledger does not hear of it otherwise.
+        if matches!(taken, Taken::No { .. }) {
+            note_refusal(Reason::RateLimited);
+        }
+        Some(taken)
     }
 
     async fn level(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Level> {

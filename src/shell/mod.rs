@@ -56,6 +56,7 @@ impl Gateway {
 }
 
 async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
+    ledger::client::note_request();
     let id = http::request_id();
     let bodyless = head.method == "HEAD";
     let settings = settings::read(|| edge.env());
@@ -154,8 +155,14 @@ async fn analyze(
 /// What operators should see of a request that did not go well.
 fn tell(report: &Report) {
     match report {
-        Report::Rejected(Reject::LedgerUnavailable) => console_error!("ledger-unavailable"),
-        Report::Rejected(_) => {}
+        Report::Rejected(reject) => {
+            if *reject == Reject::LedgerUnavailable {
+                console_error!("ledger-unavailable");
+            }
+            if let Some(reason) = reject.unheard_by_the_ledger() {
+                ledger::client::note_refusal(reason);
+            }
+        }
         Report::Done(answered, recorded) => {
             let Answered { upstream_error, .. } = answered.as_ref();
             if let Some(error) = upstream_error {

@@ -93,7 +93,7 @@ pub async fn revoke<L: Ledger>(
             Ok(Answer::Changed { changed })
         }
         (treasury::Answer::Revocations { revocations }, _) => {
-            Ok(Answer::List { revocations: revocations.into_iter().map(Shown::of).collect() })
+            Ok(Answer::List { revocations: revocations.into_iter().filter_map(Shown::of).collect() })
         }
         _ => Err(Reject::LedgerUnavailable),
     }
@@ -103,14 +103,16 @@ pub async fn revoke<L: Ledger>(
 type Change = Box<dyn Fn(u64) -> Command>;
 
 impl Shown {
-    fn of(revocation: Revocation) -> Self {
+    /// Of a credential. The kill switch has a route of its own.
+    fn of(revocation: Revocation) -> Option<Self> {
         let (machine, jti, issued_before) = match revocation.target {
             Target::Machine(machine) => (Some(machine), None, None),
             Target::Jti(jti) => (None, Some(jti), None),
             Target::IssuedBefore(moment) => (None, None, Some(moment.rfc3339())),
+            Target::Model => return None,
         };
         let at = revocation.at.rfc3339();
-        Self { machine, jti, issued_before, at, by: revocation.by, reason: revocation.reason }
+        Some(Self { machine, jti, issued_before, at, by: revocation.by, reason: revocation.reason })
     }
 }
 

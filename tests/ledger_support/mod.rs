@@ -8,10 +8,15 @@ use pip_aide_gateway::ledger::logbook::Batch;
 use pip_aide_gateway::ledger::rows::{self, Row};
 use pip_aide_gateway::ledger::shard::{Shard, Step, Turn};
 use pip_aide_gateway::ledger::treasury::Treasury;
+use pip_aide_gateway::ledger::wire::ended::{Ended, Ending, Source};
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand, LeaseRequest};
 use pip_aide_gateway::ledger::wire::{Command, Message, Outcome, Route, Settlement};
 use pip_aide_gateway::policy::limits::Limits;
 use pip_aide_gateway::units::UnixMillis;
+
+/// The end of a request that the model answered, for the counters.
+pub const ENDED: Ended =
+    Ended { outcome: Ending::Answered, source: Some(Source::Model), tokens: (400, 50), ms: 1_800 };
 
 /// Stored rows.
 pub type Rows = BTreeMap<String, String>;
@@ -231,7 +236,7 @@ impl Objects {
                 Turn::Reply(outcome) => return outcome,
                 Turn::Ask(request, command) => {
                     self.lease(request, now);
-                    message = Message { to, of, settled: Vec::new(), command: Some(command) };
+                    message = Message { to, of, command: Some(command), ..Message::default() };
                 }
             }
         }
@@ -255,12 +260,12 @@ impl Objects {
     /// The same by what a Worker thinks that it knows.
     pub fn send_by(&mut self, route: Route, subject: &str, command: Command, now: UnixMillis) -> Outcome {
         let (to, of) = (route.shard_of(subject), route.shards);
-        self.exchange(Message { to, of, settled: Vec::new(), command: Some(command) }, now)
+        self.exchange(Message { to, of, command: Some(command), ..Message::default() }, now)
     }
 
     pub fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
         let (to, of) = (settlement.shard, self.limits.shards);
-        let outcome = self.exchange(Message { to, of, settled: vec![settlement], command: None }, now);
+        let outcome = self.exchange(Message { to, of, settled: vec![settlement], ..Message::default() }, now);
         assert_eq!(outcome, Outcome::Settled);
     }
 

@@ -139,7 +139,9 @@ impl Shard {
             fund.grant(pool, alone, now);
         }
         self.is_dirty = true;
-        self.learn_revocations(lease)
+        let rows = self.learn_revocations(lease)?;
+        self.tallies.asked.write(rows.len(), None);
+        Ok(rows)
     }
 
     /// Takes in all revocations, unless a change has been heard of that is not among them.

@@ -6,6 +6,7 @@ use super::leases::plan_pool;
 use super::{Reservation, Shard};
 use crate::ledger::fund::SERVICE;
 use crate::ledger::logbook::departed::REMEMBERED;
+use crate::ledger::wire::ended::Ended;
 use crate::ledger::wire::{Charge, Settlement};
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -13,7 +14,7 @@ impl Shard {
     /// Ends a reservation. One that is not open was settled before, has expired, or was lost in a
     /// crash: in each case it is already charged, and stays so.
     pub(super) fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
-        let Settlement { id, subject, charge, epoch, record_at, record, .. } = settlement;
+        let Settlement { id, subject, charge, epoch, record_at, record, ended, .. } = settlement;
         let is_open = self.open.get(&id).is_some_and(|open| open.subject == subject);
         let reservation = if is_open { self.open.remove(&id) } else { None };
         if let Some(reservation) = &reservation {
@@ -23,7 +24,7 @@ impl Shard {
                 Charge::Full => reservation.amount,
             };
             self.by_deadline.remove(&(reservation.deadline, id));
-            self.close(reservation, charged);
+            self.close(reservation, charged, ended.as_ref());
         }
         // What a crash took is charged; its record arrives all the same, perhaps for the second time. In
         // this epoch, though, one that is not open has its record.
@@ -31,6 +32,9 @@ impl Shard {
         let may_be_lost = epoch < self.epoch && now.since(record_at) < REMEMBERED;
         let is_new = reservation.is_some() || (may_be_lost && !self.logbook.knows(&key));
         if let Some(record) = record.filter(|_| is_new) {
+            if reservation.is_none() {
+                self.count_lost(&subject, charge, ended.as_ref());
+            }
             self.logbook.add(key, record, now);
         }
     }
@@ -40,16 +44,30 @@ impl Shard {
         while let Some(entry) = self.by_deadline.first().filter(|(deadline, _)| *deadline <= now).cloned() {
             self.by_deadline.remove(&entry);
             if let Some(reservation) = self.open.remove(&entry.1) {
-                self.close(&reservation, reservation.amount);
+                self.close(&reservation, reservation.amount, None);
                 let record = unsettled(&entry.1, &reservation);
                 self.logbook.add(record_key(&reservation.subject, reservation.record_at), record, now);
             }
         }
     }
 
-    fn close(&mut self, reservation: &Reservation, charged: NanoUsd) {
+    /// Counts a request of which a crash has taken all but its end. What it was charged in the accounts is
+    /// part of what is gone.
+    fn count_lost(&mut self, subject: &str, charge: Charge, ended: Option<&Ended>) {
+        let cost = if let Charge::Actual(cost) = charge { cost } else { NanoUsd::ZERO };
+        let machine = self.machines.get_mut(subject);
+        if let Some(machine) = machine {
+            machine.requests = machine.requests.saturating_add(1);
+            self.tallies.end(None, Some(machine.plan()), ended, cost);
+        } else {
+            self.tallies.end(None, None, ended, cost);
+        }
+    }
+
+    fn close(&mut self, reservation: &Reservation, charged: NanoUsd, ended: Option<&Ended>) {
         let Reservation { subject, plan, pooled, amount, day, stored, .. } = reservation;
         self.is_dirty = true;
+        self.tallies.end(Some(*day), Some(plan), ended, charged.min(*amount));
         // After a crash the stored reservation is open again, and a settlement that comes a second time
         // gives this back: until the next write, nothing else may count on it.
         let given_back = if *stored { amount.saturating_sub(charged) } else { NanoUsd::ZERO };
@@ -57,6 +75,9 @@ impl Shard {
             machine.in_flight = machine.in_flight.saturating_sub(1);
             machine.account.settle(*day, *amount, charged);
             machine.stored.1 = machine.stored.1.saturating_sub(given_back);
+            if machine.account.day() == *day {
+                machine.requests = machine.requests.saturating_add(1);
+            }
         }
         let plan = pooled.then(|| plan_pool(plan));
         for pool in plan.as_deref().into_iter().chain([SERVICE]) {

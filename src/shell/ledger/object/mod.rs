@@ -54,6 +54,8 @@ struct Object {
     /// Whether [`Object::tidy`] is under way.
     tidies: Cell<bool>,
     operations: Cell<Operations>,
+    /// Rows that its SQL read and of which shard or treasury have not heard.
+    rows_read: Cell<u64>,
 }
 
 enum Role {
@@ -70,7 +72,7 @@ impl LedgerCore {
         let state = State::from(state);
         let sql = state.storage().sql();
         let (role, tidies, operations) = (RefCell::new(Role::Asleep), Cell::new(false), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, tidies, operations }))
+        Self(Rc::new(Object { sql, state, env, role, tidies, operations, rows_read: Cell::default() }))
     }
 
     /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
@@ -134,6 +136,7 @@ impl Object {
                 *role = Role::Treasury(Box::new(self.restore_treasury()?));
             }
             let Role::Treasury(treasury) = &mut *role else { return Err("no treasury".into()) };
+            treasury.note_rows(self.rows_read.take());
             let random = u64::from_be_bytes(http::random());
             let step = treasury
                 .step(&settings.limits, errand, random, now())
@@ -163,6 +166,10 @@ impl Object {
                 let value = self.row(&key)?;
                 shard.load(&key, value.as_deref()).map_err(|_| "a stored row cannot be read")?;
             }
+            if shard.lists_machines(&message) {
+                shard.load_listed(self.machines()?).map_err(|_| "a stored row cannot be read")?;
+            }
+            shard.note_rows(self.rows_read.take(), 0);
             let step =
                 shard.step(&settings.limits, message, asked, now()).map_err(|_| "a row cannot be written")?;
             self.write_all(&step.rows)?;
@@ -179,7 +186,7 @@ impl Object {
             }
             Turn::Reply(outcome) => Reply::Now(outcome),
             Turn::Ask(request, command) => {
-                Reply::After(request, Message { to, of, settled: Vec::new(), command: Some(command) })
+                Reply::After(request, Message { to, of, command: Some(command), ..Message::default() })
             }
         })
     }
@@ -274,6 +281,7 @@ impl Object {
                 let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
                 let restored = !matches!(*role, Role::Shard(_));
                 let shard = self.awake(&mut role)?;
+                shard.note_rows(self.rows_read.take(), 0);
                 let step = shard.tick(&settings.limits, now()).map_err(|_| "a row cannot be written")?;
                 self.write_all(&step.rows)?;
                 self.sweep(shard)?;
