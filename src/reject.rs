@@ -21,6 +21,8 @@ pub enum Reject {
     Forbidden(&'static str),
     /// No such route.
     NotFound,
+    /// No such machine was seen lately.
+    NoSuchMachine,
     /// The route exists, but not for this method; the methods that it has.
     MethodNotAllowed(&'static str),
     /// The body is longer than this many bytes.
@@ -68,7 +70,7 @@ impl Reject {
             Self::Unauthenticated(_) => ("unauthenticated", 401, "A valid credential is required"),
             Self::Revoked => ("revoked", 403, "The credential is revoked"),
             Self::Forbidden(_) => ("forbidden", 403, "The credential is not for this"),
-            Self::NotFound => ("not-found", 404, "There is nothing here"),
+            Self::NotFound | Self::NoSuchMachine => ("not-found", 404, "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", 405, "The method is not for this route"),
             Self::BodyTooLarge(_) => ("body-too-large", 413, "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
@@ -95,6 +97,9 @@ impl Reject {
             }
             Self::Revoked => "Ask the operator, or enrol this machine again.".to_owned(),
             Self::NotFound => "GET /openapi.json lists the routes.".to_owned(),
+            Self::NoSuchMachine => {
+                "No machine with this name was seen lately; the log may know of it still.".to_owned()
+            }
             Self::MethodNotAllowed(allow) => format!("Use one of: {allow}."),
             Self::BodyTooLarge(most) => format!("The body may be at most {most} bytes."),
             Self::UnsupportedMediaType => "Send the body as application/json in UTF-8.".to_owned(),

@@ -32,6 +32,7 @@ fn the_table_of_the_contract() {
         (Reject::Revoked, "revoked", 403, None),
         (Reject::Forbidden("Not this."), "forbidden", 403, None),
         (Reject::NotFound, "not-found", 404, None),
+        (Reject::NoSuchMachine, "not-found", 404, None),
         (Reject::MethodNotAllowed("POST"), "method-not-allowed", 405, None),
         (Reject::BodyTooLarge(1_048_576), "body-too-large", 413, None),
         (Reject::UnsupportedMediaType, "unsupported-media-type", 415, None),

@@ -55,6 +55,11 @@ impl Outbox {
         self.news.requests = self.news.requests.saturating_add(1);
     }
 
+    /// Notes a write to KV.
+    pub const fn note_kv_write(&mut self) {
+        self.news.kv_writes = self.news.kv_writes.saturating_add(1);
+    }
+
     /// Notes a request that was refused without the ledger.
     pub fn note_refusal(&mut self, reason: Reason) {
         self.news.refuse(reason);

@@ -16,7 +16,7 @@ use crate::ledger::tally::asked::Asked;
 use crate::ledger::wire::treasury::{
     Answer, EnrolmentVerdict, Errand, Lease, LeaseRequest, Number, PoolLease, PoolRequest, Want,
 };
-use crate::ledger::wire::{Route, state};
+use crate::ledger::wire::{Route, Target, state};
 use crate::policy::day::Day;
 use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
@@ -129,6 +129,7 @@ impl Treasury {
                 granted: self.books.granted.clone(),
                 revision: self.books.revision,
                 operations: state::Operations::default(),
+                switched_off: self.revocations.get(&Target::Model).cloned(),
                 known: self.known_shards(),
                 asked: self.books.asked,
             }),

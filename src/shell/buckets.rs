@@ -9,7 +9,7 @@ use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::{Buckets, Taken};
 use crate::ledger::wire::ended::Reason;
 use crate::seams;
-use crate::shell::ledger::client::note_refusal;
+use crate::shell::ledger::client::{note_kv_write, note_refusal};
 use crate::units::UnixMillis;
 
 const BINDING: &str = "LIMITS_KV";
@@ -62,9 +62,9 @@ impl seams::Buckets for Store {
     async fn write(&self, subject: &str, tat: u64, life: Duration) {
         let put =
             self.0.as_ref().and_then(|env| env.kv(BINDING).ok()?.put(&key(subject), tat.to_string()).ok());
-        if let Some(put) = put
-            && put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err()
-        {
+        let Some(put) = put else { return };
+        note_kv_write();
+        if put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err() {
             worker::console_warn!("LIMITS_KV refused a bucket: other isolates hear of it later");
         }
     }

@@ -22,6 +22,7 @@ use worker::js_sys::futures::future_to_promise;
 
 use crate::cors;
 use crate::gateway::{self, Report, Services};
+use crate::operators;
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
@@ -100,8 +101,9 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
             enrolments::heard(recent, now());
             reply
         }
-        Route::Revocations => gateway::revocations(request(id, head), &settings, &ledger, now()).await,
-        Route::LedgerState => gateway::ledger_state(&head, &id, &settings, &ledger, now()).await,
+        Route::Operators(operation) => {
+            operators::operate(operation, request(id, head), &settings, &ledger, now()).await
+        }
     });
 }
 

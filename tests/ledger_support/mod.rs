@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use pip_aide_gateway::ledger::logbook::Batch;
 use pip_aide_gateway::ledger::rows::{self, Row};
-use pip_aide_gateway::ledger::shard::{Shard, Step, Turn};
+use pip_aide_gateway::ledger::shard::{MOST_LISTED, Shard, Step, Turn};
 use pip_aide_gateway::ledger::treasury::Treasury;
 use pip_aide_gateway::ledger::wire::ended::{Ended, Ending, Source};
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand, LeaseRequest};
@@ -79,6 +79,11 @@ impl ShardObject {
         let shard = self.shard.as_mut()?;
         for key in shard.missing(limits, &message) {
             shard.load(&key, self.stored.get(&key).map(String::as_str)).unwrap();
+        }
+        if shard.lists_machines(&message) {
+            let machines = self.stored.iter().filter(|(key, _)| key.starts_with(rows::MACHINE));
+            let machines = machines.take(MOST_LISTED + 1);
+            shard.load_listed(machines.map(|(key, value)| (key.clone(), value.clone())).collect()).unwrap();
         }
         let mut step = shard.step(limits, message, asked, now).unwrap();
         if crash {

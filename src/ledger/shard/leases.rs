@@ -12,7 +12,7 @@ use crate::units::{NanoUsd, UnixMillis};
 
 /// The pool of a plan's cap.
 #[must_use]
-pub(super) fn plan_pool(plan: &str) -> String {
+pub(crate) fn plan_pool(plan: &str) -> String {
     format!("plan/{plan}")
 }
 

@@ -12,7 +12,7 @@ mod machines;
 mod settle;
 mod snapshot;
 
-pub(crate) use leases::pools;
+pub(crate) use leases::{plan_pool, pools};
 pub use machines::MOST_LISTED;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -80,6 +80,7 @@ impl Tallies {
     /// Counts what an isolate has seen.
     pub fn hear(&mut self, news: &News) {
         self.asked.worker = self.asked.worker.saturating_add(news.requests);
+        self.asked.kv_writes = self.asked.kv_writes.saturating_add(news.kv_writes);
         for (reason, count) in &news.refused {
             self.of(self.today).refuse(*reason, *count);
             self.is_behind = true;
@@ -216,14 +217,14 @@ mod tests {
         count(&mut tallies, 100);
         count(&mut tallies, 101);
         tallies.refuse(Reason::RateLimited);
-        tallies.hear(&News { requests: 5, refused: [(Reason::Unauthenticated, 3)].into() });
+        tallies.hear(&News { requests: 5, kv_writes: 1, refused: [(Reason::Unauthenticated, 3)].into() });
         let closed = tallies.close(|_| false).unwrap();
         assert!(tallies.is_behind());
         let stored = serde_json::to_string(&tallies.store()).unwrap();
         assert!(!tallies.is_behind());
         assert_eq!(
             stored,
-            r#"{"open":[{"v":1,"day":101,"outcomes":{"uncertain":1},"plans":{"standard":[1,101]},"refused":{"unauthenticated":3,"rate-limited":1},"spent":101,"latency":{"counts":[1],"sum_ms":1}}],"kept":[100],"asked":{"day":101,"worker":5,"requests":0,"rows_read":0,"rows_written":0,"kv_writes":0}}"#
+            r#"{"open":[{"v":1,"day":101,"outcomes":{"uncertain":1},"plans":{"standard":[1,101]},"refused":{"unauthenticated":3,"rate-limited":1},"spent":101,"latency":{"counts":[1],"sum_ms":1}}],"kept":[100],"asked":{"day":101,"worker":5,"requests":0,"rows_read":0,"rows_written":0,"kv_writes":1}}"#
         );
         let mut restored = Tallies::restored(serde_json::from_str(&stored).unwrap()).unwrap();
         assert_eq!(restored.since(day(101)), tallies.since(day(101)));

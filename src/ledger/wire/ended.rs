@@ -152,16 +152,23 @@ impl Reason {
 pub struct News {
     /// Requests to the Worker, whatever became of them.
     pub requests: u64,
-    /// Those of the analyse routes that were refused before the ledger was asked.
+    /// KV writes of the isolate's own: buckets, where they are kept there.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub kv_writes: u64,
+    /// Requests to the analyse routes that were refused before the ledger was asked.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub refused: BTreeMap<Reason, u64>,
+}
+
+fn is_nothing(count: &u64) -> bool {
+    *count == 0
 }
 
 impl News {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.requests == 0 && self.refused.is_empty()
+        self.requests == 0 && self.kv_writes == 0 && self.refused.is_empty()
     }
 
     /// Notes a refusal.
@@ -173,6 +180,7 @@ impl News {
     /// Takes in other news.
     pub fn add(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
+        self.kv_writes = self.kv_writes.saturating_add(other.kv_writes);
         for (reason, more) in &other.refused {
             let count = self.refused.entry(*reason).or_default();
             *count = count.saturating_add(*more);

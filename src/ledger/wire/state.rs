@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::tally::asked::Asked;
+use crate::ledger::wire::Revocation;
 use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -81,6 +82,9 @@ pub struct TreasuryState {
     pub revision: u64,
     /// Since it woke up.
     pub operations: Operations,
+    /// Who switched the model off, and why, where it is off.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub switched_off: Option<Revocation>,
     /// Every shard that ever asked, and those of today.
     #[serde(default)]
     pub known: Vec<u32>,

@@ -65,7 +65,7 @@ fn what_a_shard_is_told_has_one_form() {
         record: Some("{}".to_owned()),
         ended: Some(Ended { outcome: Ending::Uncertain, source: None, tokens: (0, 0), ms: 8 }),
     };
-    let news = News { requests: 2, refused: [(Reason::Unauthenticated, 1)].into() };
+    let news = News { requests: 2, kv_writes: 0, refused: [(Reason::Unauthenticated, 1)].into() };
     let message = Message { to: 1, of: 4, settled: vec![settled], news, command: Some(admit) };
     pinned(
         &Call::Shard(message),

@@ -30,6 +30,11 @@ pub fn note_request() {
     OUTBOX.with_borrow_mut(Outbox::note_request);
 }
 
+/// Notes a write to KV.
+pub fn note_kv_write() {
+    OUTBOX.with_borrow_mut(Outbox::note_kv_write);
+}
+
 /// Notes a request that was refused without the ledger.
 pub fn note_refusal(reason: Reason) {
     OUTBOX.with_borrow_mut(|outbox| outbox.note_refusal(reason));
