@@ -228,9 +228,9 @@ impl Treasury {
         shards.into_iter().collect()
     }
 
-    /// What the platform counts and no step can tell: rows that were read.
-    pub const fn note_rows(&mut self, read: u64) {
-        self.books.asked.rows_read = self.books.asked.rows_read.saturating_add(read);
+    /// What the platform counts and no step can tell: rows that were read, and written unasked.
+    pub fn note_rows(&mut self, rows: (u64, u64), now: UnixMillis) {
+        self.books.asked.note_rows(rows, now);
     }
 }
 

@@ -79,11 +79,9 @@ impl Shard {
         self.tallies.is_behind() && now.since(self.written_at) >= REFUSALS_WITHIN
     }
 
-    /// What the platform counts and no step can tell: rows that were read, and stale ones taken away.
-    pub const fn note_rows(&mut self, read: u64, swept: u64) {
-        let asked = &mut self.tallies.asked;
-        asked.rows_read = asked.rows_read.saturating_add(read);
-        asked.rows_written = asked.rows_written.saturating_add(swept);
+    /// What the platform counts and no step can tell: rows that were read, and written unasked.
+    pub fn note_rows(&mut self, rows: (u64, u64), now: UnixMillis) {
+        self.tallies.asked.note_rows(rows, now);
     }
 
     /// After a batch has left: the records that came while it was under way, where no other traffic

@@ -46,6 +46,13 @@ impl Asked {
         self.rows_written = self.rows_written.saturating_add(u64::try_from(rows).unwrap_or(u64::MAX));
     }
 
+    /// Counts rows that were read, and those written that no step asked for.
+    pub fn note_rows(&mut self, (read, written): (u64, u64), now: UnixMillis) {
+        self.roll(now);
+        self.rows_read = self.rows_read.saturating_add(read);
+        self.rows_written = self.rows_written.saturating_add(written);
+    }
+
     /// Counts a message, or an alarm that rang.
     pub const fn answer(&mut self) {
         self.requests = self.requests.saturating_add(1);

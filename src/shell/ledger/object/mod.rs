@@ -54,8 +54,8 @@ struct Object {
     /// Whether [`Object::tidy`] is under way.
     tidies: Cell<bool>,
     operations: Cell<Operations>,
-    /// Rows that its SQL read and of which shard or treasury have not heard.
-    rows_read: Cell<u64>,
+    /// Rows that its SQL read, and wrote unasked, of which shard or treasury have not heard.
+    unheard: Cell<(u64, u64)>,
 }
 
 enum Role {
@@ -72,7 +72,7 @@ impl LedgerCore {
         let state = State::from(state);
         let sql = state.storage().sql();
         let (role, tidies, operations) = (RefCell::new(Role::Asleep), Cell::new(false), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, tidies, operations, rows_read: Cell::default() }))
+        Self(Rc::new(Object { sql, state, env, role, tidies, operations, unheard: Cell::default() }))
     }
 
     /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
@@ -136,7 +136,7 @@ impl Object {
                 *role = Role::Treasury(Box::new(self.restore_treasury()?));
             }
             let Role::Treasury(treasury) = &mut *role else { return Err("no treasury".into()) };
-            treasury.note_rows(self.rows_read.take());
+            treasury.note_rows(self.unheard.take(), now());
             let random = u64::from_be_bytes(http::random());
             let step = treasury
                 .step(&settings.limits, errand, random, now())
@@ -169,7 +169,7 @@ impl Object {
             if shard.lists_machines(&message) {
                 shard.load_listed(self.machines()?).map_err(|_| "a stored row cannot be read")?;
             }
-            shard.note_rows(self.rows_read.take(), 0);
+            shard.note_rows(self.unheard.take(), now());
             let step =
                 shard.step(&settings.limits, message, asked, now()).map_err(|_| "a row cannot be written")?;
             self.write_all(&step.rows)?;
@@ -281,7 +281,7 @@ impl Object {
                 let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
                 let restored = !matches!(*role, Role::Shard(_));
                 let shard = self.awake(&mut role)?;
-                shard.note_rows(self.rows_read.take(), 0);
+                shard.note_rows(self.unheard.take(), now());
                 let step = shard.tick(&settings.limits, now()).map_err(|_| "a row cannot be written")?;
                 self.write_all(&step.rows)?;
                 self.sweep(shard)?;
