@@ -1,7 +1,5 @@
 //! Operators' routes: who asks is proved first, whatever the route.
 
-use serde::Serialize;
-
 use crate::gateway::{Request, json};
 use crate::policy::settings::Settings;
 use crate::problem;
@@ -40,9 +38,9 @@ pub async fn operate<B: Body, L: Ledger>(
     let limits = &settings.limits;
     match operation {
         Operation::Ledger => json(200, &id, ledger::ledger(ledger).await),
-        Operation::Usage => with_id(&id, usage::usage(query, limits, ledger, now).await),
-        Operation::Machines => with_id(&id, machines::machines(query, ledger).await),
-        Operation::Machine => with_id(&id, machines::machine(path, ledger).await),
+        Operation::Usage => json(200, &id, usage::usage(query, &id, limits, ledger, now).await),
+        Operation::Machines => json(200, &id, machines::machines(query, &id, ledger).await),
+        Operation::Machine => json(200, &id, machines::machine(path, &id, ledger).await),
         Operation::Metrics => match metrics::metrics(limits, ledger, now).await {
             Ok(page) => Reply::new(200, metrics::MEDIA_TYPE, &id, page),
             Err(reject) => problem::reply(&reject, &id),
@@ -57,9 +55,9 @@ pub async fn operate<B: Body, L: Ledger>(
         Operation::KillSwitch => {
             let switched = async {
                 let body = body_of(&head, body).await?;
-                kill_switch::kill_switch(method, &body, operator, ledger, now).await
+                kill_switch::kill_switch(method, &body, operator, &id, ledger, now).await
             };
-            with_id(&id, switched.await)
+            json(200, &id, switched.await)
         }
     }
 }
@@ -71,15 +69,4 @@ async fn body_of<B: Body>(head: &Head, body: B) -> Result<Vec<u8>, Reject> {
     }
     accept_json(head)?;
     body.read(MOST_BODY_BYTES).await
-}
-
-#[derive(Serialize)]
-struct WithId<'a, T> {
-    #[serde(flatten)]
-    answer: T,
-    request_id: &'a str,
-}
-
-fn with_id<T: Serialize>(id: &str, answer: Result<T, Reject>) -> Reply {
-    json(200, id, answer.map(|answer| WithId { answer, request_id: id }))
 }

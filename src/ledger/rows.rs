@@ -26,6 +26,9 @@ pub const REVOKED: &str = "revoked/";
 /// What the keys of log records beyond the main row begin with.
 pub const LOG: &str = "log/";
 
+/// What the keys of a shard's journal begin with (`shard::journal`).
+pub const JOURNAL: &str = "journal/";
+
 /// What the keys of machines beyond the main row begin with.
 pub const MACHINE: &str = "machine/";
 
@@ -53,6 +56,12 @@ pub fn revocation_key(target: &Target) -> String {
 #[must_use]
 pub fn log_key(slot: u64) -> String {
     format!("{LOG}{slot}")
+}
+
+/// The key of a row of the journal.
+#[must_use]
+pub fn journal_key(slot: u64) -> String {
+    format!("{JOURNAL}{slot}")
 }
 
 /// The key of a machine.

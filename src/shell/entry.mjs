@@ -20,20 +20,43 @@ export default {
   },
 };
 
+// How long an admission waits for others (`src/ledger/shard/journal.rs`).
+const COMPANY_MS = 2;
+
 export { LedgerCore };
 
 export class Ledger extends DurableObject {
   #core;
   #exchange;
+  #holds;
+  #flushed;
 
   constructor(state, env, core = new LedgerCore(state, env)) {
     super(state, env);
     this.#core = core;
     this.#exchange = core.exchange;
+    this.#holds = core.holds;
   }
 
   exchange(message) {
-    return Reflect.apply(this.#exchange, this.#core, [message]);
+    const answer = Reflect.apply(this.#exchange, this.#core, [message]);
+    return Reflect.apply(this.#holds, this.#core, []) ? this.#durable().then(() => answer) : answer;
+  }
+
+  // What was admitted in dense traffic shares a row with what others ask within a moment.
+  #durable() {
+    this.#flushed ??= new Promise((resolve, reject) => {
+      setTimeout(() => {
+        this.#flushed = undefined;
+        try {
+          this.#core.flush();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      }, COMPANY_MS);
+    });
+    return this.#flushed;
   }
 
   alarm() {

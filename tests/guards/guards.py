@@ -69,8 +69,13 @@ GUARDS = (
     Guard("a cap as the treasury knows it", "fund.rs", "self.cap = lease.cap;", ""),
     Guard("a restore in its turn only", "shard/mod.rs", "if self.is_latest(&target, revision) {", "if self.is_latest(&target, revision) || true {"),
     Guard("records that left stay away", "logbook/mod.rs", "entries.retain(|entry| entry.number >= self.first);", ""),
-    Guard("a record that comes again", "shard/settle.rs", "(may_be_lost && !self.logbook.knows(&key))", "may_be_lost"),
-    Guard("records that left are known", "logbook/departed.rs", "batch.keys.contains(&hash)", "false && batch.keys.contains(&hash)"),
+    Guard("durable before it leaves", "shard/mod.rs", "let is_held = !self.journal.is_empty()", "let is_held = false && !self.journal.is_empty()"),
+    Guard("the journal is read", "shard/journal.rs", "            self.adopt(orphan);", "            drop(orphan);"),
+    Guard("the journal's last round", "shard/journal.rs", "if stored.number != self.journal.next {", "if false {"),
+    Guard("the main row covers the journal", "shard/journal.rs", "        self.first = self.next;\n", ""),
+    Guard("what a crash took stays known", "shard/snapshot.rs", "orphans: self.orphans.values().cloned().collect(),", "orphans: Vec::new(),"),
+    Guard("its record comes once", "shard/settle.rs", "if is_orphan { self.orphans.remove(&id) }", "if is_orphan { self.orphans.get(&id).cloned() }"),
+    Guard("it is not admitted again", "shard/admit.rs", "if self.orphans.contains_key(&admission.id) {", "if false {"),
     Guard("records follow the batch that they missed", "shard/housekeeping.rs", "if self.logbook.is_due(self.pace.is_dense(now), now) { self.tidy(now) } else { Ok(None) }", "let _ = now; Ok(None)"),
     Guard("answered is written", "shard/mod.rs", "dirty && has_news", "dirty && false"),
     Guard("machines at once", "shard/admit.rs", "self.machines.len() >= MOST_MACHINES_AT_ONCE", "false && self.machines.len() >= MOST_MACHINES_AT_ONCE"),
@@ -80,6 +85,10 @@ GUARDS = (
     Guard("shards stay for the day", "treasury.rs", "if day <= self.books.day {", "if day < self.books.day {"),
     Guard("a record leaves once", "logbook/mod.rs", "if self.sent.is_some() || ", "if "),
     Guard("revoked", "shard/admit.rs", "if self.revocations.cover(&admission.subject, &admission.credential) {", "if false {"),
+    Guard("the kill switch", "shard/admit.rs", "_ if self.revocations.is_model_off() => Budget::SwitchedOff,", "_ if false => Budget::SwitchedOff,"),
+    Guard("counted once", "shard/settle.rs", "self.tallies.end(Some(*day), plan, ended, charged.min(*amount));", "for _ in 0..2 { self.tallies.end(Some(*day), plan, ended, charged.min(*amount)); }"),
+    Guard("a day that is over is written down", "tally/days.rs", "rows.push(rows::row(rows::tally_key(day), &tally)?);", ""),
+    Guard("refusals do not write each", "shard/housekeeping.rs", "self.tallies.is_behind() && now.since(self.written_at) >= REFUSALS_WITHIN", "self.tallies.is_behind()"),
     Guard("new shards learn who is revoked", "shard/leases.rs", "rows.extend(self.revocations.add(revocation).then_some(row));", "rows.extend(Some(row)); drop(revocation);"),
 )
 
@@ -92,7 +101,7 @@ def copy(folder: Path) -> None:
 
 
 def run(folder: Path, target: Path) -> subprocess.CompletedProcess[str]:
-    tests = ("--lib", "--test", "ledger_simulation", "--test", "ledger_cases", "--test", "ledger_races")
+    tests = ("--lib", "--test", "ledger_simulation", "--test", "ledger_cases", "--test", "ledger_races", "--test", "ledger_tally")
     environment = os.environ | {
         "CARGO_TARGET_DIR": str(target),
         # Built anew for each guard: quick to build counts for more than quick to run.

@@ -37,21 +37,28 @@ pub struct ShardObject {
     pub shard: Option<Shard>,
     /// What was asked of the platform.
     pub rows_written: u64,
+    /// Rows of the journal, which is there for the log.
+    pub journal_rows: u64,
     pub alarm: Option<UnixMillis>,
     /// For KV; and those of which a restored shard does not know whether KV has them.
     pub batches: Vec<Batch>,
     pub unsure: Vec<Batch>,
     /// Whether it should be tidied some seconds later.
     pub is_ahead: bool,
+    /// Rows of the journal that were taken in.
+    pub replayed: u64,
 }
 
 impl ShardObject {
     pub fn awake(&mut self) -> &mut Shard {
-        let (stored, unsure) = (&self.stored, &mut self.unsure);
+        let (stored, unsure, replayed) = (&self.stored, &mut self.unsure, &mut self.replayed);
         self.shard.get_or_insert_with(|| {
             let mut shard = Shard::restore(stored.get(rows::SHARD).map(String::as_str)).unwrap();
             for key in shard.also_needed() {
                 shard.load(&key, stored.get(&key).map(String::as_str)).unwrap();
+            }
+            while shard.replay(stored.get(&shard.journal_key()).map(String::as_str)).unwrap() {
+                *replayed += 1;
             }
             for (key, value) in stored.iter().filter(|(key, _)| key.starts_with(rows::REVOKED)) {
                 shard.load(key, Some(value)).unwrap();
@@ -62,7 +69,9 @@ impl ShardObject {
     }
 
     fn commit(&mut self, rows: Vec<Row>) {
-        self.rows_written += rows.len() as u64;
+        let of_journal = rows.iter().filter(|row| row.key.starts_with(rows::JOURNAL)).count() as u64;
+        self.journal_rows += of_journal;
+        self.rows_written += rows.len() as u64 - of_journal;
         persist(&mut self.stored, rows);
     }
 
@@ -93,6 +102,12 @@ impl ShardObject {
         self.commit(std::mem::take(&mut step.rows));
         self.after(&step);
         Some(step)
+    }
+
+    /// What replies that are held wait for.
+    pub fn flush(&mut self) {
+        let row = self.shard.as_mut().and_then(|shard| shard.flush().unwrap());
+        self.commit(row.into_iter().collect());
     }
 
     fn after(&mut self, step: &Step) {
@@ -234,6 +249,9 @@ impl Objects {
         for asked in 0..=2 {
             let step =
                 self.shards.entry(to).or_default().step(&self.limits, message, asked, now, false).unwrap();
+            if step.is_held {
+                self.shard(to).flush();
+            }
             if let Some(request) = step.ask {
                 self.lease(request, now);
             }

@@ -21,6 +21,7 @@ mod kv_limits;
 mod ledger_crashes;
 mod ledger_load;
 mod limits;
+mod log_exactness;
 mod minted;
 mod misconfigured;
 mod operations;

@@ -1,16 +1,15 @@
 //! Log records on their way to KV. They are durable with the shard's rows before they are answered
 //! for, and leave in batches: KV allows a thousand writes a day where requests are many more.
 
-pub mod departed;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use self::departed::Departed;
 use crate::units::UnixMillis;
 
 /// KV writes that may follow each other at once.
@@ -54,7 +53,7 @@ pub struct Chunk {
 }
 
 /// The part of the logbook that the shard's main row holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
     /// The number of the record to come.
@@ -65,8 +64,9 @@ pub struct Stored {
     pub allowance: UnixMillis,
     /// The number of the first record that waits. Rows of earlier records may hold some that left.
     pub first: u64,
-    /// Records that left lately.
-    pub left: Departed,
+    /// What earlier versions remembered of records that left.
+    #[serde(default, skip_serializing)]
+    pub left: IgnoredAny,
     /// Rows with earlier records.
     pub chunks: Vec<Chunk>,
     /// Records in the main row.
@@ -99,12 +99,14 @@ pub struct Logbook {
     durable: u64,
     /// Records before this one have left.
     first: u64,
-    left: Departed,
     chunks: VecDeque<Chunk>,
     /// A bucket of KV writes like [`crate::ledger::bucket`], in milliseconds.
     allowance: UnixMillis,
     /// The last record of the batch that is under way.
     sent: Option<u64>,
+    /// The last record of the one that KV refused or does not have: it may arrive there all the same, as late
+    /// as it likes, and must find nothing else under its key.
+    again: Option<u64>,
     retry_at: UnixMillis,
     retry_after: Duration,
 }
@@ -120,7 +122,6 @@ impl Logbook {
             allowance: stored.allowance,
             durable: stored.next,
             first: stored.first,
-            left: stored.left,
             sent: stored.sent,
             ..Self::default()
         };
@@ -159,12 +160,6 @@ impl Logbook {
         }
     }
 
-    /// Whether a record with this key waits, or left lately.
-    #[must_use]
-    pub fn knows(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key) || self.left.knows(key)
-    }
-
     /// Whether no record waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -195,8 +190,9 @@ impl Logbook {
             if bytes > MOST_BYTES_IN_ROW { (Vec::new(), self.chunk(loose)) } else { (loose, Vec::new()) };
         let chunks = self.chunks.iter().copied().collect();
         let first = self.entries.front().map_or(self.next, |entry| entry.number);
-        let left = self.left.clone();
-        let Self { next, dropped, allowance, sent, .. } = *self;
+        let left = IgnoredAny;
+        let Self { next, dropped, allowance, .. } = *self;
+        let sent = self.sent.or(self.again);
         let stored = Stored { next, dropped, allowance, first, left, chunks, entries, sent };
         (stored, own)
     }
@@ -245,18 +241,19 @@ impl Logbook {
         UnixMillis::from_millis(earliest).max(self.retry_at)
     }
 
-    /// All that waits, for KV. The caller makes it durable, and that it is under way, before it
-    /// leaves.
+    /// All that waits, for KV, or the batch that was refused, as it was. The caller makes it durable, and that
+    /// it is under way, before it leaves.
     pub fn take_batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        let last = self.entries.back()?.number;
+        let (first, all) = (self.entries.front()?.number, self.entries.back()?.number);
+        // What was refused may have been dropped meanwhile.
+        let last = self.again.take().filter(|last| *last >= first).unwrap_or(all);
         self.sent = Some(last);
         self.allowance = self.allowance.max(now).plus(WRITE_EVERY);
         self.batch_to(last)
     }
 
     /// The batch that was under way when the object went to sleep or crashed: whoever restored it
-    /// looks whether KV has it. If not, it is sent again under the same key with at least the same
-    /// records, so that each is in KV once.
+    /// looks whether KV has it. If not, it is sent again as it was, so that each record is in KV once.
     pub fn unsure(&mut self) -> Option<Batch> {
         let batch = self.batch_to(self.sent?);
         // All of it was dropped meanwhile: nobody waits for it.
@@ -292,7 +289,7 @@ impl Logbook {
         for entry in self.entries.range(..count) {
             self.bytes = self.bytes.saturating_sub(entry.line.len());
         }
-        self.left.add(self.entries.drain(..count).map(|entry| entry.key), now);
+        self.entries.drain(..count);
         self.oldest_at = now;
         self.forget_chunks();
     }
@@ -303,6 +300,7 @@ impl Logbook {
             return;
         }
         self.sent = None;
+        self.again = Some(last);
         self.retry_after = self.retry_after.saturating_mul(2).clamp(RETRY_AFTER, RETRY_AT_MOST);
         self.retry_at = now.plus(self.retry_after);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::leases::plan_pool;
 use super::snapshot::AHEAD;
-use super::{MOST_MACHINES_AT_ONCE, Reservation, Shard, Turn};
+use super::{MOST_MACHINES_AT_ONCE, MOST_OPEN, Reservation, Shard, Turn};
 use crate::ledger::bucket::Level;
 use crate::ledger::fund::{Room, SERVICE};
 use crate::ledger::machine::Machine;
@@ -46,7 +46,9 @@ impl Shard {
         if self.revocations.cover(&admission.subject, &admission.credential) {
             return reply(Outcome::Revoked);
         }
-        if self.machines.len() >= MOST_MACHINES_AT_ONCE && !self.machines.contains_key(&admission.subject) {
+        if self.machines.len() >= MOST_MACHINES_AT_ONCE && !self.machines.contains_key(&admission.subject)
+            || self.open.len() >= MOST_OPEN
+        {
             return reply(Outcome::Unavailable);
         }
         let today = self.spending_day();
@@ -69,6 +71,10 @@ impl Shard {
                 epoch: self.epoch,
                 standing,
             });
+        }
+        // Nor is one that a crash took set aside a second time.
+        if self.orphans.contains_key(&admission.id) {
+            return reply(Outcome::Unavailable);
         }
         // 5.
         let fresh =
@@ -153,6 +159,7 @@ impl Shard {
             record_at,
             stored: false,
         };
+        self.journal.note(&admission.id, &reservation);
         self.open.insert(admission.id, reservation);
         self.pace.note(now);
         self.usual = worst;

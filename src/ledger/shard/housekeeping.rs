@@ -31,7 +31,7 @@ impl Shard {
         let records = self.logbook.counts().0;
         self.expire(now);
         let expired = self.logbook.counts().0 > records;
-        let idle = now.since(self.active_at) >= IDLE_AFTER && self.open.is_empty();
+        let idle = now.since(self.active_at) >= IDLE_AFTER && self.by_deadline.is_empty();
         let ask = if idle { self.give_back(limits, now) } else { None };
         // Where requests come, records leave with them.
         let batch = if idle || expired { self.batch(now) } else { None };
@@ -51,7 +51,15 @@ impl Shard {
             self.tallies.asked.write(0, alarm);
             alarm
         };
-        Ok(Step { turn: Turn::Reply(Outcome::Settled), rows, ask, alarm, batch, is_ahead: self.is_ahead })
+        Ok(Step {
+            turn: Turn::Reply(Outcome::Settled),
+            rows,
+            ask,
+            alarm,
+            batch,
+            is_ahead: self.is_ahead,
+            is_held: false,
+        })
     }
 
     /// Some seconds after dense traffic was written down ahead: writes what is gone, no more, so that
@@ -71,7 +79,15 @@ impl Shard {
         }
         let is_due = is_due || self.tallies.is_behind();
         let alarm = if is_due { self.write(now, &mut rows)? } else { None };
-        Ok(Some(Step { turn: Turn::Reply(Outcome::Settled), rows, ask: None, alarm, batch, is_ahead: false }))
+        Ok(Some(Step {
+            turn: Turn::Reply(Outcome::Settled),
+            rows,
+            ask: None,
+            alarm,
+            batch,
+            is_ahead: false,
+            is_held: false,
+        }))
     }
 
     /// Whether refusals that no row holds are to be written down now.
@@ -107,7 +123,7 @@ impl Shard {
     pub(super) fn arm(&mut self, now: UnixMillis) -> Option<UnixMillis> {
         let shared = self.term.is_some_and(|term| term.route.shards > 1);
         let leases = shared && self.funds.values().any(|fund| fund.lease() > fund.account.used());
-        let needed = !self.open.is_empty()
+        let needed = !self.by_deadline.is_empty()
             || !self.logbook.is_empty()
             || self.is_ahead
             || leases

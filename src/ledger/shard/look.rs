@@ -80,7 +80,7 @@ impl Shard {
             now,
             shards: self.term.map_or(0, |term| term.route.shards),
             machines: count(self.machines.len()),
-            open: count(self.open.len()),
+            open: count(self.by_deadline.len()),
             funds: funds.collect(),
             log_records,
             log_dropped,

@@ -88,8 +88,7 @@ impl Shard {
         let states = of_today.map(|(subject, machine)| state(subject, machine, day));
         let is_active =
             |state: &MachineState| state.requests > 0 || state.in_flight > 0 || state.spent.nanos() > 0;
-        let mut machines: Vec<MachineState> = states.filter(is_active).collect();
-        order.sort(&mut machines, usize::try_from(limit).unwrap_or(usize::MAX));
+        let machines = order.first(states.filter(is_active), limit);
         Outcome::Machines(Machines { day, machines, complete: !is_cut })
     }
 

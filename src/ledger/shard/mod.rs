@@ -6,12 +6,14 @@
 
 mod admit;
 mod housekeeping;
+mod journal;
 mod leases;
 mod look;
 mod machines;
 mod settle;
 mod snapshot;
 
+use journal::{Journal, Orphan};
 pub(crate) use leases::{plan_pool, pools};
 pub use machines::MOST_LISTED;
 
@@ -35,6 +37,8 @@ use crate::units::{NanoUsd, UnixMillis};
 /// Machines that may have requests in flight at once: they cannot leave the main row, which the
 /// platform bounds at 2 MB. More are refused until some are done.
 const MOST_MACHINES_AT_ONCE: usize = 2_048;
+/// Requests that may be in flight at once, for the same reason.
+const MOST_OPEN: usize = 4_096;
 /// In dense traffic, what has changed is written down at least this often.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -64,7 +68,10 @@ pub struct Shard {
     /// By target: its last change heard of since the shard woke up.
     told: BTreeMap<Target, u64>,
     open: HashMap<String, Reservation>,
-    /// Open reservations in the order in which they expire.
+    /// Requests whose reservations a crash took.
+    orphans: HashMap<String, Orphan>,
+    journal: Journal,
+    /// Open reservations, and orphans, in the order in which they expire.
     by_deadline: BTreeSet<(UnixMillis, String)>,
     /// Nonces up to here may have been admitted and forgotten.
     horizon: UnixMillis,
@@ -131,6 +138,9 @@ pub struct Step {
     /// Whether storage now says more than is gone, or lacks some refusals, so that [`Shard::tidy`] should be
     /// called later.
     pub is_ahead: bool,
+    /// Whether the reply has to wait until what [`Shard::flush`] gives is written: a moment, in which
+    /// others may come that share the row.
+    pub is_held: bool,
 }
 
 /// The next thing to do about a message.
@@ -223,12 +233,16 @@ impl Shard {
         let is_due =
             write || asks || batch.is_some() || !spilled.is_empty() || self.is_write_due(has_news, now);
         rows.extend(spilled);
-        let alarm = if is_due { self.write(now, &mut rows)? } else { None };
-        if !is_due {
+        let mut alarm = None;
+        if is_due {
+            alarm = self.write(now, &mut rows)?;
+        } else {
             self.tallies.asked.write(rows.len(), None);
+            rows.extend(self.flush_few()?);
         }
+        let is_held = !self.journal.is_empty() && matches!(turn, Turn::Reply(Outcome::Admitted { .. }));
         let is_ahead = (is_due && self.is_ahead) || self.tallies.is_behind();
-        Ok(Step { turn, rows, ask, alarm, batch, is_ahead })
+        Ok(Step { turn, rows, ask, alarm, batch, is_ahead, is_held })
     }
 
     /// Counts a refusal of the ledger's own. Which plans there are and whether the ledger can be reached the
@@ -279,7 +293,7 @@ impl Shard {
     /// Whether something has to be written although the command itself does not need it.
     fn is_write_due(&self, has_news: bool, now: UnixMillis) -> bool {
         // Whatever is open has an alarm.
-        if !self.open.is_empty() && now >= self.alarm {
+        if !self.by_deadline.is_empty() && now >= self.alarm || self.journal.is_full() {
             return true;
         }
         if self.are_refusals_due(now) {

@@ -2,20 +2,31 @@
 
 use serde_json::json;
 
+use super::journal::Orphan;
 use super::leases::plan_pool;
 use super::{Reservation, Shard};
 use crate::ledger::fund::SERVICE;
-use crate::ledger::logbook::departed::REMEMBERED;
 use crate::ledger::wire::ended::Ended;
 use crate::ledger::wire::{Charge, Settlement};
 use crate::units::{NanoUsd, UnixMillis};
 
 impl Shard {
     /// Ends a reservation. One that is not open was settled before, has expired, or was lost in a
-    /// crash: in each case it is already charged, and stays so.
+    /// crash: in each case it is already charged, and stays so. In the last, its record is still to come.
     pub(super) fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
-        let Settlement { id, subject, charge, epoch, record_at, record, ended, .. } = settlement;
+        let Settlement { id, subject, charge, record_at, record, ended, .. } = settlement;
         let is_open = self.open.get(&id).is_some_and(|open| open.subject == subject);
+        let is_orphan = self.orphans.get(&id).is_some_and(|orphan| orphan.subject == subject);
+        let orphan = if is_orphan { self.orphans.remove(&id) } else { None };
+        if let Some(orphan) = &orphan {
+            self.by_deadline.remove(&(orphan.deadline, id.clone()));
+            let charged = match charge {
+                Charge::Nothing => NanoUsd::ZERO,
+                Charge::Actual(cost) => cost.min(orphan.amount),
+                Charge::Full => orphan.amount,
+            };
+            self.count_orphan(&orphan.subject, &orphan.plan, ended.as_ref(), charged);
+        }
         let reservation = if is_open { self.open.remove(&id) } else { None };
         if let Some(reservation) = &reservation {
             let charged = match charge {
@@ -26,16 +37,9 @@ impl Shard {
             self.by_deadline.remove(&(reservation.deadline, id));
             self.close(reservation, charged, ended.as_ref());
         }
-        // What a crash took is charged; its record arrives all the same, perhaps for the second time. In
-        // this epoch, though, one that is not open has its record.
-        let key = record_key(&subject, record_at);
-        let may_be_lost = epoch < self.epoch && now.since(record_at) < REMEMBERED;
-        let is_new = reservation.is_some() || (may_be_lost && !self.logbook.knows(&key));
-        if let Some(record) = record.filter(|_| is_new) {
-            if reservation.is_none() {
-                self.count_lost(&subject, charge, ended.as_ref());
-            }
-            self.logbook.add(key, record, now);
+        let has_ended_now = reservation.is_some() || orphan.is_some();
+        if let Some(record) = record.filter(|_| has_ended_now) {
+            self.logbook.add(record_key(&subject, record_at), record, now);
         }
     }
 
@@ -45,29 +49,32 @@ impl Shard {
             self.by_deadline.remove(&entry);
             if let Some(reservation) = self.open.remove(&entry.1) {
                 self.close(&reservation, reservation.amount, None);
-                let record = unsettled(&entry.1, &reservation);
-                self.logbook.add(record_key(&reservation.subject, reservation.record_at), record, now);
+                let Reservation { subject, plan, amount, record_at, .. } = reservation;
+                let record = unsettled(&entry.1, &subject, &plan, amount, record_at);
+                self.logbook.add(record_key(&subject, record_at), record, now);
+            }
+            if let Some(Orphan { id, subject, plan, amount, record_at, .. }) = self.orphans.remove(&entry.1) {
+                let record = unsettled(&id, &subject, &plan, amount, record_at);
+                self.logbook.add(record_key(&subject, record_at), record, now);
+                self.count_orphan(&subject, &plan, None, amount);
             }
         }
     }
 
-    /// Counts a request of which a crash has taken all but its end. What it was charged in the accounts is
-    /// part of what is gone.
-    fn count_lost(&mut self, subject: &str, charge: Charge, ended: Option<&Ended>) {
-        let cost = if let Charge::Actual(cost) = charge { cost } else { NanoUsd::ZERO };
-        let machine = self.machines.get_mut(subject);
-        if let Some(machine) = machine {
+    /// Counts a request of which a crash took the reservation, as the log has it. In the accounts all that
+    /// was set aside for it is gone.
+    fn count_orphan(&mut self, subject: &str, plan: &str, ended: Option<&Ended>, charged: NanoUsd) {
+        self.is_dirty = true;
+        self.tallies.end(None, plan, ended, charged);
+        if let Some(machine) = self.machines.get_mut(subject) {
             machine.requests = machine.requests.saturating_add(1);
-            self.tallies.end(None, Some(machine.plan()), ended, cost);
-        } else {
-            self.tallies.end(None, None, ended, cost);
         }
     }
 
     fn close(&mut self, reservation: &Reservation, charged: NanoUsd, ended: Option<&Ended>) {
         let Reservation { subject, plan, pooled, amount, day, stored, .. } = reservation;
         self.is_dirty = true;
-        self.tallies.end(Some(*day), Some(plan), ended, charged.min(*amount));
+        self.tallies.end(Some(*day), plan, ended, charged.min(*amount));
         // After a crash the stored reservation is open again, and a settlement that comes a second time
         // gives this back: until the next write, nothing else may count on it.
         let given_back = if *stored { amount.saturating_sub(charged) } else { NanoUsd::ZERO };
@@ -94,19 +101,19 @@ fn record_key(subject: &str, at: UnixMillis) -> String {
 }
 
 /// The log record of a request whose end nobody told.
-fn unsettled(id: &str, reservation: &Reservation) -> String {
+fn unsettled(id: &str, subject: &str, plan: &str, amount: NanoUsd, record_at: UnixMillis) -> String {
     json!({
-        "timestamp": reservation.record_at.rfc3339(),
-        "machine_id": reservation.subject,
+        "timestamp": record_at.rfc3339(),
+        "machine_id": subject,
         "reported_machine_id": null,
         "request_id": id,
-        "plan": reservation.plan,
+        "plan": plan,
         "auth": null,
         "outcome": "unsettled",
         "source": null,
         "model": null,
         "usage": null,
-        "cost_usd": reservation.amount.to_string(),
+        "cost_usd": amount.to_string(),
         "duration_ms": null,
     })
     .to_string()

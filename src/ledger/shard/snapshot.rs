@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::journal::{Journal, Orphan};
 use super::{Reservation, Shard, Term};
 use crate::ledger::account::Account;
 use crate::ledger::fund::Fund;
@@ -29,9 +30,6 @@ const AHEAD_AT_LEAST: u64 = 2;
 const PART: u64 = 8;
 /// A machine that was admitted this long ago is not written down ahead.
 const LATELY: Duration = Duration::from_secs(60);
-/// Open reservations that are written down. Those beyond it are in the amounts all the same.
-const MOST_OPEN: usize = 256;
-
 const VERSION: u32 = 2;
 
 /// Its texts are borrowed when it is written, which dense traffic does many times a second.
@@ -53,6 +51,11 @@ struct Snapshot<T: Ord> {
     funds: BTreeMap<T, StoredFund>,
     machines: BTreeMap<T, StoredMachine>,
     open: Vec<StoredReservation<T>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    orphans: Vec<Orphan>,
+    /// The first row of the journal that this one does not cover.
+    #[serde(default)]
+    journal: u64,
     log: logbook::Stored,
     #[serde(default)]
     tallies: days::Stored,
@@ -119,6 +122,7 @@ impl Shard {
             written_at: stored.clock,
             tallies: Tallies::restored(stored.tallies)?,
             logbook: Logbook::restored(stored.log),
+            journal: Journal::restored(stored.journal),
             ..Self::default()
         };
         shard.machines =
@@ -129,6 +133,9 @@ impl Shard {
         }
         for open in stored.open {
             shard.reopen(open);
+        }
+        for orphan in stored.orphans {
+            shard.adopt(orphan);
         }
         Ok(shard)
     }
@@ -224,9 +231,7 @@ impl Shard {
             let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
             (pool.as_str(), stored)
         });
-        for (number, open) in self.open.values_mut().enumerate() {
-            open.stored = number < MOST_OPEN;
-        }
+        self.open.values_mut().for_each(|open| open.stored = true);
         let snapshot = Snapshot {
             v: VERSION,
             shard: self.index,
@@ -245,12 +250,9 @@ impl Shard {
             swept: self.swept,
             funds: funds.collect(),
             machines,
-            open: self
-                .open
-                .iter()
-                .filter(|(_, open)| open.stored)
-                .map(|(id, open)| StoredReservation::of(id, open))
-                .collect(),
+            open: self.open.iter().map(|(id, open)| StoredReservation::of(id, open)).collect(),
+            orphans: self.orphans.values().cloned().collect(),
+            journal: self.journal.cover(),
             log,
             tallies,
         };

@@ -66,7 +66,7 @@ impl Tallies {
     }
 
     /// Counts a request that is over. One of a day whose counters are closed is counted today.
-    pub fn end(&mut self, day: Option<Day>, plan: Option<&str>, ended: Option<&Ended>, charged: NanoUsd) {
+    pub fn end(&mut self, day: Option<Day>, plan: &str, ended: Option<&Ended>, charged: NanoUsd) {
         let day = day.filter(|day| !self.kept.contains(day)).unwrap_or(self.today);
         self.of(day).end(plan, ended, charged);
     }
@@ -81,8 +81,8 @@ impl Tallies {
     pub fn hear(&mut self, news: &News) {
         self.asked.worker = self.asked.worker.saturating_add(news.requests);
         self.asked.kv_writes = self.asked.kv_writes.saturating_add(news.kv_writes);
-        for (reason, count) in &news.refused {
-            self.of(self.today).refuse(*reason, *count);
+        if !news.refused.is_empty() {
+            self.of(self.today).refused.take_in(&news.refused);
             self.is_behind = true;
         }
     }
@@ -174,7 +174,7 @@ mod tests {
 
     fn count(tallies: &mut Tallies, number: u64) {
         tallies.begin(day(number), at(number));
-        tallies.end(Some(day(number)), Some("standard"), Some(&ENDED), NanoUsd::from_nanos(number));
+        tallies.end(Some(day(number)), "standard", Some(&ENDED), NanoUsd::from_nanos(number));
     }
 
     fn keys(rows: &[Row]) -> Vec<(&str, bool)> {
@@ -189,13 +189,13 @@ mod tests {
         count(&mut tallies, 101);
         assert_eq!(tallies.close(|of| of == day(100)), Ok(Vec::new()), "some of its requests are open");
         // One that was admitted the day before counts there.
-        tallies.end(Some(day(100)), None, Some(&ENDED), NanoUsd::ZERO);
+        tallies.end(Some(day(100)), "standard", Some(&ENDED), NanoUsd::ZERO);
         let rows = tallies.close(|_| false).unwrap();
         assert_eq!(keys(&rows), [("tally/100", true)]);
         let tally: Tally = serde_json::from_str(rows[0].value.as_ref().unwrap()).unwrap();
         assert_eq!((tally.day, tally.requests()), (day(100), 2));
         // And one that comes too late for that counts today.
-        tallies.end(Some(day(100)), None, Some(&ENDED), NanoUsd::ZERO);
+        tallies.end(Some(day(100)), "standard", Some(&ENDED), NanoUsd::ZERO);
         assert_eq!(tallies.since(day(101)).first().map(Tally::requests), Some(2));
         assert_eq!(tallies.close(|_| false), Ok(Vec::new()), "once");
 
@@ -217,14 +217,16 @@ mod tests {
         count(&mut tallies, 100);
         count(&mut tallies, 101);
         tallies.refuse(Reason::RateLimited);
-        tallies.hear(&News { requests: 5, kv_writes: 1, refused: [(Reason::Unauthenticated, 3)].into() });
+        let mut news = News { requests: 5, kv_writes: 1, ..News::default() };
+        (0..3).for_each(|_| news.refuse(Reason::Unauthenticated));
+        tallies.hear(&news);
         let closed = tallies.close(|_| false).unwrap();
         assert!(tallies.is_behind());
         let stored = serde_json::to_string(&tallies.store()).unwrap();
         assert!(!tallies.is_behind());
         assert_eq!(
             stored,
-            r#"{"open":[{"v":1,"day":101,"outcomes":{"uncertain":1},"plans":{"standard":[1,101]},"refused":{"unauthenticated":3,"rate-limited":1},"spent":101,"latency":{"counts":[1],"sum_ms":1}}],"kept":[100],"asked":{"day":101,"worker":5,"requests":0,"rows_read":0,"rows_written":0,"kv_writes":1}}"#
+            r#"{"open":[{"v":1,"day":101,"outcomes":[0,1],"plans":{"standard":[1,101]},"refused":[3,0,0,0,0,1],"spent":101,"latency":{"counts":[1],"sum_ms":1}}],"kept":[100],"asked":{"day":101,"worker":5,"requests":0,"rows_read":0,"rows_written":0,"kv_writes":1}}"#
         );
         let mut restored = Tallies::restored(serde_json::from_str(&stored).unwrap()).unwrap();
         assert_eq!(restored.since(day(101)), tallies.since(day(101)));

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counts::Counts;
+
 /// The upper ends of the buckets, in milliseconds. Stored counts go by their places, so that another end
 /// would be another form.
 pub const BOUNDS_MS: [u64; 12] = [5, 25, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000];
@@ -10,8 +12,7 @@ pub const BOUNDS_MS: [u64; 12] = [5, 25, 100, 250, 500, 1_000, 2_500, 5_000, 10_
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
-    /// Up to the last bucket that has any.
-    counts: Vec<u64>,
+    counts: Counts,
     sum_ms: u64,
 }
 
@@ -25,31 +26,20 @@ impl Latency {
     /// Counts a request.
     pub fn add(&mut self, ms: u64) {
         let place = BOUNDS_MS.partition_point(|bound| *bound < ms);
-        self.count_at(place, 1);
+        self.counts.add(place, 1);
         self.sum_ms = self.sum_ms.saturating_add(ms);
-    }
-
-    fn count_at(&mut self, place: usize, more: u64) {
-        if self.counts.len() <= place {
-            self.counts.resize(place.saturating_add(1), 0);
-        }
-        if let Some(count) = self.counts.get_mut(place) {
-            *count = count.saturating_add(more);
-        }
     }
 
     /// Takes in what was counted elsewhere.
     pub fn take_in(&mut self, other: &Self) {
-        for (place, more) in other.counts.iter().enumerate() {
-            self.count_at(place, *more);
-        }
+        self.counts.take_in(&other.counts);
         self.sum_ms = self.sum_ms.saturating_add(other.sum_ms);
     }
 
     /// Requests counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.counts.sum()
     }
 
     /// All that they took.
@@ -60,9 +50,10 @@ impl Latency {
 
     /// By the upper ends of the buckets: requests that took no longer.
     pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
-        BOUNDS_MS.iter().enumerate().map(|(place, bound)| {
-            let up_to = self.counts.iter().take(place.saturating_add(1));
-            (*bound, up_to.fold(0_u64, |sum, count| sum.saturating_add(*count)))
+        let mut up_to = 0_u64;
+        BOUNDS_MS.iter().enumerate().map(move |(place, bound)| {
+            up_to = up_to.saturating_add(self.counts.get(place));
+            (*bound, up_to)
         })
     }
 }

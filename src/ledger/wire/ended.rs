@@ -1,11 +1,11 @@
 //! What the counters are told: how a request ended, and what never came as far as the ledger.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::tally::counts::Counts;
+
 /// How an admitted request ended. Log, counters and metrics have the same names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// With at least one command.
@@ -33,6 +33,12 @@ impl Ending {
         Self::Unsettled,
     ];
 
+    /// Where it is counted. Stored counts go by it: a new one comes last.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -48,7 +54,7 @@ impl Ending {
 }
 
 /// Where an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A built-in rule, or that there is none.
@@ -62,6 +68,12 @@ pub enum Source {
 impl Source {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Rules, Self::Cache, Self::Model];
+
+    /// Where it is counted. Stored counts go by it: a new one comes last.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
 
     /// Its name.
     #[must_use]
@@ -95,8 +107,7 @@ fn is_none(tokens: &(u64, u64)) -> bool {
 }
 
 /// Why a request was refused, as it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// No credential, or one that does not verify.
     Unauthenticated,
@@ -129,6 +140,12 @@ impl Reason {
         Self::Unavailable,
     ];
 
+    /// Where it is counted. Stored counts go by it: a new one comes last.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -156,8 +173,8 @@ pub struct News {
     #[serde(skip_serializing_if = "is_nothing", default)]
     pub kv_writes: u64,
     /// Requests to the analyse routes that were refused before the ledger was asked.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub refused: BTreeMap<Reason, u64>,
+    #[serde(skip_serializing_if = "Counts::is_empty", default)]
+    pub refused: Counts,
 }
 
 fn is_nothing(count: &u64) -> bool {
@@ -173,18 +190,14 @@ impl News {
 
     /// Notes a refusal.
     pub fn refuse(&mut self, reason: Reason) {
-        let count = self.refused.entry(reason).or_default();
-        *count = count.saturating_add(1);
+        self.refused.add(reason.place(), 1);
     }
 
     /// Takes in other news.
     pub fn add(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
         self.kv_writes = self.kv_writes.saturating_add(other.kv_writes);
-        for (reason, more) in &other.refused {
-            let count = self.refused.entry(*reason).or_default();
-            *count = count.saturating_add(*more);
-        }
+        self.refused.take_in(&other.refused);
     }
 }
 
@@ -201,9 +214,34 @@ mod tests {
         for source in Source::ALL {
             assert_eq!(wire(serde_json::to_value(source).unwrap()), source.name());
         }
-        for reason in Reason::ALL {
-            assert_eq!(wire(serde_json::to_value(reason).unwrap()), reason.name());
-        }
+    }
+
+    #[test]
+    fn places_are_stored_and_do_not_change() {
+        let names = Ending::ALL.map(|ending| (ending.place(), ending.name()));
+        let expected = [
+            "answered",
+            "uncertain",
+            "spend-cap-reached",
+            "upstream-failed",
+            "upstream-timeout",
+            "unsettled",
+        ];
+        assert_eq!(names, std::array::from_fn(|place| (place, expected[place])));
+        let names = Source::ALL.map(|source| (source.place(), source.name()));
+        assert_eq!(names, [(0, "rules"), (1, "cache"), (2, "model")]);
+        let names = Reason::ALL.map(|reason| (reason.place(), reason.name()));
+        let expected = [
+            "unauthenticated",
+            "malformed",
+            "revoked",
+            "forbidden",
+            "replayed",
+            "rate-limited",
+            "concurrency",
+            "unavailable",
+        ];
+        assert_eq!(names, std::array::from_fn(|place| (place, expected[place])));
     }
 
     #[test]
@@ -220,7 +258,7 @@ mod tests {
         let mut news = News { requests: 3, ..News::default() };
         news.refuse(Reason::RateLimited);
         news.add(&news.clone());
-        let text = r#"{"requests":6,"refused":{"rate-limited":2}}"#;
+        let text = r#"{"requests":6,"refused":[0,0,0,0,0,2]}"#;
         assert_eq!(serde_json::to_string(&news).unwrap(), text);
         assert_eq!(serde_json::from_str::<News>(text).unwrap(), news);
     }

@@ -65,11 +65,12 @@ fn what_a_shard_is_told_has_one_form() {
         record: Some("{}".to_owned()),
         ended: Some(Ended { outcome: Ending::Uncertain, source: None, tokens: (0, 0), ms: 8 }),
     };
-    let news = News { requests: 2, kv_writes: 0, refused: [(Reason::Unauthenticated, 1)].into() };
+    let mut news = News { requests: 2, ..News::default() };
+    news.refuse(Reason::Unauthenticated);
     let message = Message { to: 1, of: 4, settled: vec![settled], news, command: Some(admit) };
     pinned(
         &Call::Shard(message),
-        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":{},"ended":{"outcome":"uncertain","ms":8}}],"news":{"requests":2,"refused":{"unauthenticated":1}},"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
+        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":{},"ended":{"outcome":"uncertain","ms":8}}],"news":{"requests":2,"refused":[1]},"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
     );
     for (command, text) in [
         (

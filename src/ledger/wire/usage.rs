@@ -54,17 +54,30 @@ pub struct MachineState {
 }
 
 impl Order {
-    /// Sorts machines, and leaves so many.
-    pub fn sort(self, machines: &mut Vec<MachineState>, limit: usize) {
-        let key = |machine: &MachineState| match self {
+    /// The first so many of these machines.
+    #[must_use]
+    pub fn first(self, machines: impl IntoIterator<Item = MachineState>, limit: u32) -> Vec<MachineState> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let rank = |machine: &MachineState| match self {
             Self::Spent => machine.spent.saturating_add(machine.reserved).nanos(),
             Self::Requests => machine.requests,
             Self::Seen => machine.seen.millis(),
         };
-        // Names decide between equals, so that the list holds still.
-        machines
-            .sort_by(|one, other| key(other).cmp(&key(one)).then_with(|| one.subject.cmp(&other.subject)));
-        machines.truncate(limit);
+        let mut first: Vec<MachineState> = Vec::new();
+        for machine in machines {
+            let mine = rank(&machine);
+            // Names decide between equals, so that the list holds still.
+            let is_before = |other: &MachineState| {
+                let others = rank(other);
+                others > mine || (others == mine && other.subject < machine.subject)
+            };
+            let place = first.partition_point(is_before);
+            if place < limit {
+                first.insert(place, machine);
+                first.truncate(limit);
+            }
+        }
+        first
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Switch {
     /// `false` when it was so already: the first word on it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed: Option<bool>,
+    request_id: String,
 }
 
 /// Carries out one request of the operator `by`. Requests that were admitted before go on; when it is
@@ -36,6 +37,7 @@ pub async fn kill_switch<L: Ledger>(
     method: &str,
     body: &[u8],
     by: String,
+    id: &str,
     ledger: &L,
     now: UnixMillis,
 ) -> Result<Switch, Reject> {
@@ -62,18 +64,19 @@ pub async fn kill_switch<L: Ledger>(
         was_changed = Some(changed);
     }
     match ledger.treasury(Errand::State).await.map_err(unavailable)? {
-        Answer::State(state) => Ok(Switch::of(state.switched_off, was_changed)),
+        Answer::State(state) => Ok(Switch::of(state.switched_off, was_changed, id)),
         _ => Err(Reject::LedgerUnavailable),
     }
 }
 
 impl Switch {
-    fn of(off: Option<Revocation>, changed: Option<bool>) -> Self {
+    fn of(off: Option<Revocation>, changed: Option<bool>, id: &str) -> Self {
+        let request_id = id.to_owned();
         match off {
-            None => Self { model: "on", since: None, by: None, reason: None, changed },
+            None => Self { model: "on", since: None, by: None, reason: None, changed, request_id },
             Some(Revocation { at, by, reason, .. }) => {
                 let (since, by, reason) = (Some(at.rfc3339()), Some(by), Some(reason));
-                Self { model: "off", since, by, reason, changed }
+                Self { model: "off", since, by, reason, changed, request_id }
             }
         }
     }

@@ -23,18 +23,12 @@ pub struct List {
     machines: Vec<Shown>,
     /// Whether every machine of today was looked at.
     complete: bool,
+    request_id: String,
 }
 
-/// What one machine's route answers.
+/// A machine, in the list or by itself.
 #[derive(Debug, Serialize)]
-pub struct Detail {
-    #[serde(flatten)]
-    machine: Shown,
-    revoked: Option<Revoked>,
-}
-
-#[derive(Debug, Serialize)]
-struct Shown {
+pub struct Shown {
     machine_id: String,
     plan: String,
     requests: u64,
@@ -42,6 +36,12 @@ struct Shown {
     reserved_usd: String,
     in_flight: u32,
     seen_at: String,
+    /// By itself only: its revocation, or that it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked: Option<Option<Revoked>>,
+    /// By itself only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ struct Revoked {
 ///
 /// # Errors
 /// [`Reject::MalformedRequest`], [`Reject::LedgerUnavailable`].
-pub async fn machines<L: Ledger>(query: &str, ledger: &L) -> Result<List, Reject> {
+pub async fn machines<L: Ledger>(query: &str, id: &str, ledger: &L) -> Result<List, Reject> {
     let parameters = Parameters::read(query, &["order", "limit"], FORM)?;
     let limit = u32::try_from(parameters.number("limit", 1..=100, 20)?).unwrap_or(u32::MAX);
     let order = match parameters.get("order") {
@@ -80,15 +80,15 @@ pub async fn machines<L: Ledger>(query: &str, ledger: &L) -> Result<List, Reject
             _ => return Err(Reject::LedgerUnavailable),
         }
     }
-    order.sort(&mut all, usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(List { day: treasury.day, machines: all.into_iter().map(Shown::of).collect(), complete })
+    let machines = order.first(all, limit).into_iter().map(Shown::of).collect();
+    Ok(List { day: treasury.day, machines, complete, request_id: id.to_owned() })
 }
 
 /// Asks the shard of the machine that the path names.
 ///
 /// # Errors
 /// [`Reject::NoSuchMachine`], [`Reject::LedgerUnavailable`].
-pub async fn machine<L: Ledger>(path: &str, ledger: &L) -> Result<Detail, Reject> {
+pub async fn machine<L: Ledger>(path: &str, id: &str, ledger: &L) -> Result<Shown, Reject> {
     let named = machine_of(path).and_then(decode);
     let is_name = |name: &String| name.len() <= MOST_NAME && name.bytes().all(|byte| byte.is_ascii_graphic());
     let subject = named.filter(is_name).ok_or(Reject::NoSuchMachine)?;
@@ -96,13 +96,14 @@ pub async fn machine<L: Ledger>(path: &str, ledger: &L) -> Result<Detail, Reject
     match ledger.send(&subject, command).await.map_err(|_| Reject::LedgerUnavailable)? {
         Outcome::Machine(detail) => {
             let MachineDetail { machine, revocation } = *detail;
-            let machine = Shown::of(machine.ok_or(Reject::NoSuchMachine)?);
+            let mut shown = Shown::of(machine.ok_or(Reject::NoSuchMachine)?);
             let revoked = revocation.map(|revocation| Revoked {
                 at: revocation.at.rfc3339(),
                 by: revocation.by,
                 reason: revocation.reason,
             });
-            Ok(Detail { machine, revoked })
+            (shown.revoked, shown.request_id) = (Some(revoked), Some(id.to_owned()));
+            Ok(shown)
         }
         other => Err(refused(&other)),
     }
@@ -118,6 +119,8 @@ impl Shown {
             reserved_usd: machine.reserved.to_string(),
             in_flight: machine.in_flight,
             seen_at: machine.seen.rfc3339(),
+            revoked: None,
+            request_id: None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::{self, Display, Write as _};
 
 use super::gather::{Gathered, Gone};
-use super::usage::{count, refusals};
+use super::usage::refusals;
 use crate::ledger::fund::SERVICE;
 use crate::ledger::shard::plan_pool;
 use crate::ledger::tally::OfPlan;
@@ -88,7 +88,7 @@ impl Page {
 
     fn counters(&mut self, gathered: &Gathered) {
         let today = gathered.today();
-        let outcomes = Ending::ALL.iter().map(|end| (end.name(), count(&today.outcomes, *end)));
+        let outcomes = Ending::ALL.iter().map(|of| (of.name(), today.outcomes.get(of.place())));
         self.by(
             "requests_total",
             Kind::Counter,
@@ -96,7 +96,7 @@ impl Page {
             "outcome",
             outcomes,
         );
-        let sources = || Source::ALL.iter().map(|source| (source.name(), count(&today.sources, *source)));
+        let sources = || Source::ALL.iter().map(|of| (of.name(), today.sources.get(of.place())));
         let none = ("none", today.without_answer());
         self.by(
             "answers_total",
@@ -122,13 +122,12 @@ impl Page {
             "reason",
             refusals(&today),
         );
-        let (input, output) = today.tokens;
         self.by(
             "tokens_total",
             Kind::Counter,
             "Tokens of the spending day that providers counted.",
             "direction",
-            [("input", input), ("output", output)],
+            [("input", today.tokens.get(0)), ("output", today.tokens.get(1))],
         );
     }
 

@@ -29,6 +29,7 @@ pub struct Usage {
     plans: Vec<Plan>,
     days: Vec<OfDay>,
     allowances: Vec<Allowance>,
+    request_id: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +79,7 @@ struct Allowance {
 /// [`Reject::MalformedRequest`], [`Reject::LedgerUnavailable`].
 pub async fn usage<L: Ledger>(
     query: &str,
+    id: &str,
     limits: &Limits,
     ledger: &L,
     now: UnixMillis,
@@ -100,6 +102,7 @@ pub async fn usage<L: Ledger>(
             .into_iter()
             .map(|(name, used, of)| Allowance { name, used, of })
             .collect(),
+        request_id: id.to_owned(),
     })
 }
 
@@ -122,18 +125,17 @@ fn plans(limits: &Limits, gathered: &Gathered) -> Vec<Plan> {
 impl OfDay {
     fn of(limits: &Limits, tally: &Tally) -> Self {
         let mut sources: BTreeMap<&str, u64> =
-            Source::ALL.iter().map(|source| (source.name(), count(&tally.sources, *source))).collect();
+            Source::ALL.iter().map(|of| (of.name(), tally.sources.get(of.place()))).collect();
         sources.insert("none", tally.without_answer());
-        let (input, output) = tally.tokens;
         Self {
             day: tally.day,
             started_at: start_of(limits, tally.day),
             requests: tally.requests(),
             spent_usd: tally.spent.to_string(),
             sources,
-            outcomes: Ending::ALL.iter().map(|end| (end.name(), count(&tally.outcomes, *end))).collect(),
+            outcomes: Ending::ALL.iter().map(|of| (of.name(), tally.outcomes.get(of.place()))).collect(),
             refusals: refusals(tally).collect(),
-            tokens: Tokens { input, output },
+            tokens: Tokens { input: tally.tokens.get(0), output: tally.tokens.get(1) },
         }
     }
 }
@@ -141,14 +143,10 @@ impl OfDay {
 /// Refusals by reason, with those for want of money, which are among the requests that were admitted: rules
 /// and cache might have had an answer.
 pub(super) fn refusals(tally: &Tally) -> impl Iterator<Item = (&'static str, u64)> {
-    let capped = (Ending::SpendCapReached.name(), count(&tally.outcomes, Ending::SpendCapReached));
-    let counted = Reason::ALL.iter().map(|reason| (reason.name(), count(&tally.refused, *reason)));
+    let capped = Ending::SpendCapReached;
+    let capped = (capped.name(), tally.outcomes.get(capped.place()));
+    let counted = Reason::ALL.iter().map(|of| (of.name(), tally.refused.get(of.place())));
     counted.chain([capped])
-}
-
-/// What was counted of something.
-pub(super) fn count<K: Ord>(counts: &BTreeMap<K, u64>, what: K) -> u64 {
-    counts.get(&what).copied().unwrap_or_default()
 }
 
 fn start_of(limits: &Limits, day: Day) -> String {

@@ -53,6 +53,12 @@ struct Object {
     role: RefCell<Role>,
     /// Whether [`Object::tidy`] is under way.
     tidies: Cell<bool>,
+    /// Counts failures after which storage was asked again: what was held before must not leave.
+    life: Cell<u64>,
+    /// The life in which the first of the replies was held that wait now.
+    held_in: Cell<Option<u64>>,
+    /// Whether the last reply is to be held.
+    is_held: Cell<bool>,
     operations: Cell<Operations>,
     /// Rows that its SQL read, and wrote unasked, of which shard or treasury have not heard.
     unheard: Cell<(u64, u64)>,
@@ -71,8 +77,10 @@ impl LedgerCore {
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let state = State::from(state);
         let sql = state.storage().sql();
-        let (role, tidies, operations) = (RefCell::new(Role::Asleep), Cell::new(false), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, tidies, operations, unheard: Cell::default() }))
+        let role = RefCell::new(Role::Asleep);
+        let (tidies, is_held, held_in) = (Cell::new(false), Cell::new(false), Cell::new(None));
+        let (life, operations, unheard) = (Cell::new(0), Cell::default(), Cell::default());
+        Self(Rc::new(Object { sql, state, env, role, tidies, life, held_in, is_held, operations, unheard }))
     }
 
     /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
@@ -95,6 +103,16 @@ impl LedgerCore {
             },
         };
         Ok(answer.into())
+    }
+
+    /// Whether the reply that [`Self::exchange`] just gave has to wait for [`Self::flush`].
+    pub fn holds(&self) -> bool {
+        self.0.is_held.take()
+    }
+
+    /// Makes durable what replies that are held say. An error: they must not leave.
+    pub fn flush(&self) -> Result<(), JsValue> {
+        Ok(self.0.flush()?)
     }
 
     /// The object's one alarm.
@@ -178,6 +196,10 @@ impl Object {
         if let Some(batch) = unsure {
             self.look_for(settings, batch);
         }
+        if step.is_held {
+            self.is_held.set(true);
+            self.held_in.set(self.held_in.get().or(Some(self.life.get())));
+        }
         let turn = self.follow_up(settings, step);
         Ok(match turn {
             Turn::Reply(Outcome::State(mut state)) => {
@@ -188,6 +210,18 @@ impl Object {
             Turn::Ask(request, command) => {
                 Reply::After(request, Message { to, of, command: Some(command), ..Message::default() })
             }
+        })
+    }
+
+    fn flush(&self) -> worker::Result<()> {
+        if self.held_in.take().is_some_and(|life| life != self.life.get()) {
+            return Err("what was admitted is not durable".into());
+        }
+        self.guarded(|| {
+            let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
+            let Role::Shard(shard) = &mut *role else { return Ok(()) };
+            let row = shard.flush().map_err(|_| "a row cannot be written")?;
+            row.iter().try_for_each(|row| self.write(row))
         })
     }
 
@@ -249,6 +283,7 @@ impl Object {
                 return Ok(Outcome::Unavailable);
             }
             match self.shard(settings, message, asked)? {
+                Reply::Now(outcome) if self.is_held.take() => return self.flush().map(|()| outcome),
                 Reply::Now(outcome) => return Ok(outcome),
                 Reply::After(again, unanswered) => (request, message) = (again, unanswered),
             }
@@ -318,6 +353,7 @@ impl Object {
             && let Ok(mut role) = self.role.try_borrow_mut()
         {
             *role = Role::Asleep;
+            self.life.set(self.life.get().wrapping_add(1));
         }
         result
     }

@@ -11,9 +11,45 @@ use crate::ledger::treasury::Treasury;
 /// Stale rows that one alarm takes away: a delete counts as a write.
 const SWEPT_AT_ONCE: u32 = 500;
 
-/// The slot of a row of log records.
-fn slot(key: &str) -> Option<i64> {
-    key.strip_prefix(rows::LOG)?.parse().ok()
+/// The statements of one table.
+struct Table {
+    create: &'static str,
+    read: &'static str,
+    write: &'static str,
+    delete: &'static str,
+}
+
+const STATE: Table = Table {
+    // Without a rowid a row is one row written; with one, the key's index would be a second.
+    create: "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    read: "SELECT key, value FROM state WHERE key = ?",
+    write: "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    delete: "DELETE FROM state WHERE key = ?",
+};
+
+// There, SQLite reads whole rows to compare their keys. Half a megabyte of log records is spared that:
+// a twentieth of the processor time of a request in dense traffic.
+const LOG: Table = Table {
+    create: "CREATE TABLE IF NOT EXISTS log (slot INTEGER PRIMARY KEY, value TEXT NOT NULL)",
+    read: "SELECT '' AS key, value FROM log WHERE slot = ?",
+    write: "INSERT INTO log (slot, value) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET value = excluded.value",
+    delete: "DELETE FROM log WHERE slot = ?",
+};
+
+const JOURNAL: Table = Table {
+    create: "CREATE TABLE IF NOT EXISTS journal (slot INTEGER PRIMARY KEY, value TEXT NOT NULL)",
+    read: "SELECT '' AS key, value FROM journal WHERE slot = ?",
+    write: "INSERT INTO journal (slot, value) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET value = excluded.value",
+    delete: "DELETE FROM journal WHERE slot = ?",
+};
+
+/// Where a row is: its table, and what it is found by there.
+fn place(key: &str) -> (&'static Table, SqlStorageValue) {
+    let slot = |prefix| key.strip_prefix(prefix).and_then(|slot| slot.parse::<i64>().ok());
+    if let Some(slot) = slot(rows::LOG) {
+        return (&LOG, slot.into());
+    }
+    slot(rows::JOURNAL).map_or((&STATE, key.into()), |slot| (&JOURNAL, slot.into()))
 }
 
 #[derive(serde::Deserialize)]
@@ -31,6 +67,7 @@ impl Object {
             let value = self.row(&key)?;
             shard.load(&key, value.as_deref()).map_err(unreadable)?;
         }
+        while shard.replay(self.row(&shard.journal_key())?.as_deref()).map_err(unreadable)? {}
         for Stored { key, value } in self.revocations()? {
             shard.load(&key, Some(&value)).map_err(unreadable)?;
         }
@@ -53,14 +90,8 @@ impl Object {
     }
 
     fn create_tables(&self) -> worker::Result<()> {
-        // Without a rowid a row is one row written; with one, the key's index would be a second.
-        let state =
-            "CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
-        // There, SQLite reads whole rows to compare their keys. Half a megabyte of records is spared that:
-        // a twentieth of the processor time of a request in dense traffic.
-        let log = "CREATE TABLE IF NOT EXISTS log (slot INTEGER PRIMARY KEY, value TEXT NOT NULL)";
-        for table in [state, log] {
-            self.note_unasked(&self.exec(table, Vec::new())?);
+        for table in [STATE, LOG, JOURNAL] {
+            self.note_unasked(&self.exec(table.create, Vec::new())?);
         }
         Ok(())
     }
@@ -72,10 +103,8 @@ impl Object {
     }
 
     pub(super) fn row(&self, key: &str) -> worker::Result<Option<String>> {
-        let found = match slot(key) {
-            Some(slot) => self.read("SELECT '' AS key, value FROM log WHERE slot = ?", vec![slot.into()])?,
-            None => self.read("SELECT key, value FROM state WHERE key = ?", vec![key.into()])?,
-        };
+        let (table, at) = place(key);
+        let found = self.read(table.read, vec![at])?;
         Ok(found.into_iter().next().map(|stored| stored.value))
     }
 
@@ -122,21 +151,13 @@ impl Object {
         rows.iter().try_for_each(|row| self.write(row))
     }
 
-    fn write(&self, row: &Row) -> worker::Result<()> {
-        let (slot, key) = (slot(&row.key), row.key.as_str());
-        let query = match (slot, &row.value) {
-            (None, None) => "DELETE FROM state WHERE key = ?",
-            (None, Some(_)) => {
-                "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            }
-            (Some(_), None) => "DELETE FROM log WHERE slot = ?",
-            (Some(_), Some(_)) => {
-                "INSERT INTO log (slot, value) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET value = excluded.value"
-            }
-        };
-        let mut bindings: Vec<SqlStorageValue> = vec![slot.map_or_else(|| key.into(), Into::into)];
-        bindings.extend(row.value.as_deref().map(Into::into));
-        self.exec(query, bindings).map(drop)
+    pub(super) fn write(&self, row: &Row) -> worker::Result<()> {
+        let (table, at) = place(&row.key);
+        match row.value.as_deref() {
+            Some(value) => self.exec(table.write, vec![at, value.into()]),
+            None => self.exec(table.delete, vec![at]),
+        }
+        .map(drop)
     }
 
     /// Takes away rows of machines that say nothing about today, some at a time.
