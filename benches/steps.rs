@@ -18,7 +18,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::Criterion;
-use ledger_support::Objects;
+use ledger_support::{ENDED, Objects};
 use pip_aide_gateway::analysis::proposal::Proposal;
 use pip_aide_gateway::analysis::redact::redact;
 use pip_aide_gateway::analysis::screen::{Source, screen};
@@ -89,8 +89,9 @@ fn ledger() -> impl FnMut() {
         let outcome = objects.send(&subject, Command::Admit(admission), now);
         let Outcome::Admitted { record_at, shard, epoch, .. } = outcome else { panic!("{outcome:?}") };
         let charge = Charge::Actual(NanoUsd::from_nanos(200_000));
-        let settlement = Settlement { id, subject, charge, shard, epoch, record_at, record: None };
-        objects.exchange(Message { to: 0, of: 1, settled: vec![settlement], command: None }, now);
+        let settlement =
+            Settlement { id, subject, charge, shard, epoch, record_at, record: None, ended: Some(ENDED) };
+        objects.exchange(Message { to: 0, of: 1, settled: vec![settlement], ..Message::default() }, now);
     };
     // All machines are known, and storage is told ahead: most pairs then write nothing.
     (0..400).for_each(|_| pair());

@@ -11,9 +11,9 @@ use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailab
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, refused};
 use crate::stages::answer::{Answered, answer, keep};
-use crate::stages::authenticate::{Verifying, authenticate, authenticate_operator, foreign_token};
+use crate::stages::authenticate::{Verifying, authenticate, foreign_token};
+use crate::stages::enrol;
 use crate::stages::record::record;
-use crate::stages::{enrol, oversee, revoke};
 use crate::units::UnixMillis;
 
 /// What the stages work with.
@@ -183,43 +183,8 @@ pub async fn enroll<B: Body, L: Ledger>(
     }
 }
 
-/// `GET /admin/ledger`: 200; 401, 503. How the treasury and each of today's shards stand.
-pub async fn ledger_state<L: Ledger>(
-    head: &Head,
-    id: &str,
-    settings: &Settings,
-    ledger: &L,
-    now: UnixMillis,
-) -> Reply {
-    let answer = async {
-        authenticate_operator(head, settings, now)?;
-        oversee::ledger(ledger).await
-    };
-    json(200, id, answer.await)
-}
-
-/// `/admin/revocations`: 200; 400, 401, 403, 413, 415, 503.
-pub async fn revocations<B: Body, L: Ledger>(
-    request: Request<B>,
-    settings: &Settings,
-    ledger: &L,
-    now: UnixMillis,
-) -> Reply {
-    let Request { id, head, body, .. } = request;
-    let answer = async {
-        let operator = authenticate_operator(&head, settings, now)?;
-        let body = if matches!(head.method.as_str(), "POST" | "DELETE") {
-            accept_json(&head)?;
-            body.read(revoke::MOST_BODY_BYTES).await?
-        } else {
-            Vec::new()
-        };
-        revoke::revoke(&head.method, &body, operator, ledger, now).await
-    };
-    json(200, &id, answer.await)
-}
-
-fn json<T: Serialize>(status: u16, id: &str, result: Result<T, Reject>) -> Reply {
+/// An answer as JSON, or the problem.
+pub(crate) fn json<T: Serialize>(status: u16, id: &str, result: Result<T, Reject>) -> Reply {
     match result.map(|answer| serde_json::to_string(&answer)) {
         Ok(Ok(body)) => Reply::new(status, "application/json", id, body),
         Ok(Err(_)) => problem::reply(&Reject::Misconfigured, id),

@@ -28,6 +28,7 @@ pub mod bytes;
 pub mod cors;
 pub mod gateway;
 pub mod ledger;
+pub mod operators;
 pub mod policy;
 pub mod problem;
 pub mod reject;

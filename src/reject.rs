@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::ledger::wire::ended::Reason;
 use crate::ledger::wire::{Cap, Refusal, Standing};
 use crate::reply::whole_seconds;
 use crate::token::Denied;
@@ -20,6 +21,8 @@ pub enum Reject {
     Forbidden(&'static str),
     /// No such route.
     NotFound,
+    /// No such machine was seen lately.
+    NoSuchMachine,
     /// The route exists, but not for this method; the methods that it has.
     MethodNotAllowed(&'static str),
     /// The body is longer than this many bytes.
@@ -34,6 +37,8 @@ pub enum Reject {
     SpendCapReached(Cap, Box<Standing>),
     /// The upstream answered with nothing usable. `/v1/analyze` only.
     UpstreamFailed,
+    /// An operator has switched the model off, and nothing else has an answer. `/v1/analyze` only.
+    ModelSwitchedOff,
     /// The upstream did not answer in time. `/v1/analyze` only.
     UpstreamTimeout,
     /// A setting or binding is missing or wrong. Which one is for the log only.
@@ -65,13 +70,15 @@ impl Reject {
             Self::Unauthenticated(_) => ("unauthenticated", 401, "A valid credential is required"),
             Self::Revoked => ("revoked", 403, "The credential is revoked"),
             Self::Forbidden(_) => ("forbidden", 403, "The credential is not for this"),
-            Self::NotFound => ("not-found", 404, "There is nothing here"),
+            Self::NotFound | Self::NoSuchMachine => ("not-found", 404, "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", 405, "The method is not for this route"),
             Self::BodyTooLarge(_) => ("body-too-large", 413, "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The body is not JSON"),
             Self::RateLimited(..) | Self::EnrolmentLimited(_) => ("rate-limited", 429, "Too many requests"),
             Self::SpendCapReached(..) => ("spend-cap-reached", 429, "The day's money is used up"),
-            Self::UpstreamFailed => ("upstream-failed", 502, "The model gave no usable answer"),
+            Self::UpstreamFailed | Self::ModelSwitchedOff => {
+                ("upstream-failed", 502, "The model gave no usable answer")
+            }
             Self::UpstreamTimeout => ("upstream-timeout", 504, "The model did not answer in time"),
             Self::Misconfigured => ("misconfigured", 503, "The service is misconfigured"),
             Self::LedgerUnavailable => ("ledger-unavailable", 503, "The ledger cannot be reached"),
@@ -90,6 +97,9 @@ impl Reject {
             }
             Self::Revoked => "Ask the operator, or enrol this machine again.".to_owned(),
             Self::NotFound => "GET /openapi.json lists the routes.".to_owned(),
+            Self::NoSuchMachine => {
+                "No machine with this name was seen lately; the log may know of it still.".to_owned()
+            }
             Self::MethodNotAllowed(allow) => format!("Use one of: {allow}."),
             Self::BodyTooLarge(most) => format!("The body may be at most {most} bytes."),
             Self::UnsupportedMediaType => "Send the body as application/json in UTF-8.".to_owned(),
@@ -109,11 +119,32 @@ impl Reject {
                  and no built-in rule answers it. Requests in flight may leave room; else it is the next day's.",
                 cap.name()
             ),
+            Self::ModelSwitchedOff => {
+                "The operator has switched the model off; built-in rules and earlier answers still serve. \
+                 Nothing was charged."
+                    .to_owned()
+            }
             Self::UpstreamFailed | Self::UpstreamTimeout => "Try again in a while.".to_owned(),
             Self::Misconfigured => {
                 "The operator finds the reason in the Worker's log and under /readyz.".to_owned()
             }
             Self::LedgerUnavailable => "The request was not carried through. Try again.".to_owned(),
+        }
+    }
+
+    /// As what a request of the analyse routes is counted that was refused without the ledger; those that
+    /// the ledger refused it counts itself.
+    #[must_use]
+    pub const fn unheard_by_the_ledger(&self) -> Option<Reason> {
+        match self {
+            Self::Unauthenticated(Denied::Replayed) => None,
+            Self::Unauthenticated(_) => Some(Reason::Unauthenticated),
+            Self::MalformedRequest(_) | Self::BodyTooLarge(_) | Self::UnsupportedMediaType => {
+                Some(Reason::Malformed)
+            }
+            Self::Forbidden(_) => Some(Reason::Forbidden),
+            Self::LedgerUnavailable => Some(Reason::Unavailable),
+            _ => None,
         }
     }
 

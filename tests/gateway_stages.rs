@@ -90,7 +90,7 @@ impl Ledger for InMemory<'_> {
     }
 
     async fn tell(&self, to: u32, command: Command) -> Result<Outcome, LedgerUnavailable> {
-        let message = Message { to, of: 1, settled: Vec::new(), command: Some(command) };
+        let message = Message { to, of: 1, command: Some(command), ..Message::default() };
         Ok(self.objects.borrow_mut().exchange(message, self.clock.get()))
     }
 

@@ -9,7 +9,7 @@ use ledger_support::Objects;
 use pip_aide_gateway::ledger::rows;
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand};
 use pip_aide_gateway::ledger::wire::{
-    Admission, Budget, Cap, Charge, Command, Credential, Nonce, Outcome, Refusal, Revocation, Route,
+    Admission, Budget, Cap, Charge, Command, Credential, Message, Nonce, Outcome, Refusal, Revocation, Route,
     Settlement, Target,
 };
 use pip_aide_gateway::policy::day::DayStart;
@@ -91,6 +91,7 @@ fn settlement(id: &str, subject: &str, charge: Charge) -> Settlement {
         epoch: 1,
         record_at: at(0),
         record: Some(format!("{{\"request_id\":\"{id}\"}}")),
+        ended: Some(ledger_support::ENDED),
     }
 }
 
@@ -384,11 +385,11 @@ fn a_refused_request_leaves_its_nonce_unused() {
 fn change(objects: &mut Objects, errand: Errand, tell: impl Fn(u64) -> Command, now: UnixMillis) -> bool {
     let Answer::Changed { changed, revision, shards } = objects.treasury(errand, now) else { panic!() };
     for shard in shards {
-        let message = pip_aide_gateway::ledger::wire::Message {
+        let message = Message {
             to: shard,
             of: objects.limits.shards,
-            settled: Vec::new(),
             command: Some(tell(revision)),
+            ..Message::default()
         };
         assert_eq!(objects.exchange(message, now), Outcome::Changed);
     }

@@ -8,7 +8,7 @@ mod ledger_support;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use ledger_support::Objects;
+use ledger_support::{ENDED, Objects};
 use pip_aide_gateway::ledger::bucket::Quota;
 use pip_aide_gateway::ledger::kv_bucket::{Buckets, READ_EVERY, Taken, WRITE_EVERY};
 use pip_aide_gateway::ledger::wire::{
@@ -69,7 +69,8 @@ fn settlement(id: &str, subject: &str, outcome: &Outcome) -> Option<Settlement> 
     let charge = if *budget == Budget::Reserved { Charge::Actual(nano(COST)) } else { Charge::Nothing };
     let record = Some(format!("{{\"request_id\":\"{id}\",\"text\":\"{:1400}\"}}", ""));
     let (id, subject) = (id.to_owned(), subject.to_owned());
-    Some(Settlement { id, subject, charge, shard: *shard, epoch: *epoch, record_at: *record_at, record })
+    let (shard, epoch, record_at, ended) = (*shard, *epoch, *record_at, Some(ENDED));
+    Some(Settlement { id, subject, charge, shard, epoch, record_at, record, ended })
 }
 
 /// Lets the alarm ring where it is due, and KV take what leaves.
@@ -143,7 +144,8 @@ fn dense_traffic_costs_a_fifth_of_a_row_at_most_and_few_kv_writes() {
             let settled =
                 if riding.len() > 100 { riding.pop_front().into_iter().collect() } else { Vec::new() };
             let command = Some(admission(&id, &subject));
-            let outcome = objects.exchange(Message { to: 0, of: 1, settled, command }, now);
+            let outcome =
+                objects.exchange(Message { to: 0, of: 1, settled, command, ..Message::default() }, now);
             riding.extend(settlement(&id, &subject, &outcome));
         }
         let shard = objects.shard(0);
@@ -187,7 +189,8 @@ fn sixty_four_shards_hold_one_cap_and_ask_the_treasury_seldom() {
         // About a tenth of a second of the model's time.
         let settled = if queue.len() > 80 { queue.drain(..2).collect() } else { Vec::new() };
         let command = Some(admission(&id, subject));
-        let outcome = objects.exchange(Message { to: *shard, of: 64, settled, command }, now);
+        let outcome =
+            objects.exchange(Message { to: *shard, of: 64, settled, command, ..Message::default() }, now);
         requests += 1;
         match &outcome {
             Outcome::Admitted { budget: Budget::Reserved, .. } => {
@@ -224,11 +227,11 @@ fn a_million_machines_that_once_called_neither_slow_admission_nor_fill_memory() 
         let now = at(number * 20);
         let subject = format!("m{number}");
         let outcome = objects.exchange(
-            Message { to: 0, of: 1, settled: Vec::new(), command: Some(admission(&subject, &subject)) },
+            Message { to: 0, of: 1, command: Some(admission(&subject, &subject)), ..Message::default() },
             now,
         );
         let settlement = Settlement { record: None, ..settlement(&subject, &subject, &outcome).unwrap() };
-        objects.exchange(Message { to: 0, of: 1, settled: vec![settlement], command: None }, now);
+        objects.exchange(Message { to: 0, of: 1, settled: vec![settlement], ..Message::default() }, now);
         most_row = most_row.max(objects.shard(0).stored["shard"].len());
     }
     let rows = objects.shard(0).stored.len() as u64;
@@ -236,7 +239,7 @@ fn a_million_machines_that_once_called_neither_slow_admission_nor_fill_memory() 
     assert!(most_row < 200_000, "{most_row}");
     // The next day they are taken away, some at each alarm.
     let mut now = at(86_400_000);
-    objects.exchange(Message { to: 0, of: 1, settled: Vec::new(), command: Some(admission("x", "x")) }, now);
+    objects.exchange(Message { to: 0, of: 1, command: Some(admission("x", "x")), ..Message::default() }, now);
     let limits = objects.limits.clone();
     for _ in 0..rows / 500 + 3 {
         now = now.plus(Duration::from_secs(900));

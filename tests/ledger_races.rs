@@ -53,7 +53,7 @@ fn admission(id: &str, subject: &str, worst: u64) -> Admission {
 }
 
 fn to(shard: u32, of: u32, command: Command) -> Message {
-    Message { to: shard, of, settled: vec![], command: Some(command) }
+    Message { to: shard, of, settled: vec![], command: Some(command), ..Message::default() }
 }
 
 fn is_reserved(outcome: &Outcome) -> bool {
@@ -68,6 +68,7 @@ fn settlement(id: &str, subject: &str, shard: u32, epoch: u64, charge: Charge) -
         shard,
         epoch,
         record_at: at(0),
+        ended: Some(ledger_support::ENDED),
         record: Some(format!("{{\"request_id\":\"{id}\"}}")),
     }
 }
@@ -136,7 +137,12 @@ fn what_overtakes_a_give_back_leases_nothing_twice() {
     let admit = |id: &str, worst| Command::Admit(admission(id, "m", worst));
     assert!(is_reserved(&objects.exchange(to(0, 2, admit("a", 900)), at(0))));
     objects.exchange(
-        Message { to: 0, of: 2, settled: vec![settlement("a", "m", 0, 1, Charge::Nothing)], command: None },
+        Message {
+            to: 0,
+            of: 2,
+            settled: vec![settlement("a", "m", 0, 1, Charge::Nothing)],
+            ..Message::default()
+        },
         at(10),
     );
     // Idle: it gives back; the message is under way for a little while.
@@ -156,7 +162,12 @@ fn an_answer_that_a_give_back_overtook_leases_nothing() {
     let admit = |id: &str, worst| Command::Admit(admission(id, "m", worst));
     objects.exchange(to(0, 2, admit("w", 10)), at(0));
     objects.exchange(
-        Message { to: 0, of: 2, settled: vec![settlement("w", "m", 0, 1, Charge::Nothing)], command: None },
+        Message {
+            to: 0,
+            of: 2,
+            settled: vec![settlement("w", "m", 0, 1, Charge::Nothing)],
+            ..Message::default()
+        },
         at(5),
     );
     let step = objects.shard(0).step(&limits, to(0, 2, admit("a", 800)), 0, at(10), false).unwrap();
@@ -281,7 +292,12 @@ fn a_settlement_that_rides_with_a_refused_request_is_stored() {
     // A batch is under way, or the day's allowance of writes is used up.
     objects.exchange(to(0, 1, Command::Admit(admission("w", "w", 1))), at(0));
     objects.exchange(
-        Message { to: 0, of: 1, settled: vec![settlement("w", "w", 0, 1, Charge::Nothing)], command: None },
+        Message {
+            to: 0,
+            of: 1,
+            settled: vec![settlement("w", "w", 0, 1, Charge::Nothing)],
+            ..Message::default()
+        },
         at(10),
     );
     assert!(is_reserved(&objects.exchange(to(0, 1, Command::Admit(admission("a", "m", 100))), at(500))));
@@ -290,6 +306,7 @@ fn a_settlement_that_rides_with_a_refused_request_is_stored() {
         of: 1,
         settled: vec![settlement("a", "m", 0, 1, Charge::Actual(nano(7)))],
         command: Some(Command::Admit(admission("b", "m", 100))),
+        ..Message::default()
     };
     let outcome = objects.exchange(message, at(1_000));
     assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
@@ -309,7 +326,12 @@ fn a_request_admitted_without_budget_is_waited_for() {
     let mut objects = Objects::new(l);
     objects.exchange(to(0, 1, Command::Admit(admission("w", "w", 1))), at(0));
     objects.exchange(
-        Message { to: 0, of: 1, settled: vec![settlement("w", "w", 0, 1, Charge::Nothing)], command: None },
+        Message {
+            to: 0,
+            of: 1,
+            settled: vec![settlement("w", "w", 0, 1, Charge::Nothing)],
+            ..Message::default()
+        },
         at(10),
     );
     let limits = objects.limits.clone();
@@ -324,7 +346,12 @@ fn a_request_admitted_without_budget_is_waited_for() {
     let now = at(300_000_000);
     objects.exchange(to(0, 1, Command::Admit(admission("v", "w", 1))), now);
     objects.exchange(
-        Message { to: 0, of: 1, settled: vec![settlement("v", "w", 0, 1, Charge::Nothing)], command: None },
+        Message {
+            to: 0,
+            of: 1,
+            settled: vec![settlement("v", "w", 0, 1, Charge::Nothing)],
+            ..Message::default()
+        },
         now,
     );
     for n in 0..6 {
@@ -349,7 +376,7 @@ fn a_record_is_logged_once_whenever_its_settlement_comes_again() {
         to: 0,
         of: 1,
         settled: vec![settlement("a", "m", 0, 1, Charge::Actual(nano(7)))],
-        command: None,
+        ..Message::default()
     };
     objects.exchange(settle.clone(), at(10)); // durable, the reply is lost
     objects.crash();
@@ -376,7 +403,10 @@ fn a_record_that_left_with_many_others_is_known_when_it_comes_again() {
     for number in 0..REQUESTS {
         let command = Command::Admit(admission(&number.to_string(), "m", 100));
         assert!(matches!(objects.exchange(to(0, 1, command), at(number)), Outcome::Admitted { .. }));
-        objects.exchange(Message { to: 0, of: 1, settled: vec![settle(number)], command: None }, at(number));
+        objects.exchange(
+            Message { to: 0, of: 1, settled: vec![settle(number)], ..Message::default() },
+            at(number),
+        );
     }
     let mut logged = 0;
     for second in 1..8 {
@@ -390,7 +420,7 @@ fn a_record_that_left_with_many_others_is_known_when_it_comes_again() {
     assert_eq!(logged, REQUESTS);
     // What its isolate could not know to have arrived, it sends again.
     objects.crash();
-    let again = Message { to: 0, of: 1, settled: (0..REQUESTS).map(settle).collect(), command: None };
+    let again = Message { to: 0, of: 1, settled: (0..REQUESTS).map(settle).collect(), ..Message::default() };
     objects.exchange(again, at(30_000));
     let row: serde_json::Value = serde_json::from_str(&objects.shard(0).stored[rows::SHARD]).unwrap();
     assert_eq!(row["log"]["entries"], serde_json::json!([]), "logged twice");
@@ -426,7 +456,7 @@ fn no_row_is_larger_than_the_platform_takes() {
         objects.exchange(to(0, 1, Command::Admit(admission(&id, "m", 1_000))), now);
         let mut s = settlement(&id, "m", 0, 1, Charge::Nothing);
         s.record = Some(format!("\"{:17000}\"", ""));
-        objects.exchange(Message { to: 0, of: 1, settled: vec![s], command: None }, now);
+        objects.exchange(Message { to: 0, of: 1, settled: vec![s], ..Message::default() }, now);
         let shard = objects.shard(0);
         for batch in std::mem::take(&mut shard.batches) {
             shard.batch_ended(batch.last, true, now);
@@ -508,7 +538,8 @@ fn what_comes_back_twice_covers_no_other_request() {
     }
     assert!(is_reserved(&objects.exchange(to(0, 1, Command::Admit(admission("a", "m", 100))), at(10))));
     let settled = settlement("a", "m", 0, 1, Charge::Actual(nano(5)));
-    let ride = |command| Message { to: 0, of: 1, settled: vec![settled.clone()], command };
+    let ride =
+        |command| Message { to: 0, of: 1, settled: vec![settled.clone()], command, ..Message::default() };
     let next = Some(Command::Admit(admission("b", "m", 250)));
     assert!(is_reserved(&objects.exchange(ride(next), at(20))));
     objects.crash();

@@ -23,7 +23,7 @@ fn it_describes_every_route_and_method_and_no_other() {
             assert_eq!(described, route(method, path).is_ok(), "{method} {path}");
         }
     }
-    for path in KNOWN {
+    for path in KNOWN.iter().chain(WITH_NAMES) {
         assert!(paths.contains_key(*path), "{path} is not described");
         assert!(!matches!(route("GET", path), Err(Reject::NotFound)), "{path} is no route");
     }
@@ -37,6 +37,10 @@ const KNOWN: &[&str] = &[
     "/v1/enroll",
     "/admin/revocations",
     "/admin/ledger",
+    "/admin/usage",
+    "/admin/machines",
+    "/admin/kill-switch",
+    "/admin/metrics",
     "/v1/me",
     "/healthz",
     "/readyz",
@@ -44,12 +48,18 @@ const KNOWN: &[&str] = &[
     "/",
 ];
 
+/// Those that are about something that their path names.
+const WITH_NAMES: &[&str] = &["/admin/machines/{machine_id}"];
+
 #[test]
 fn no_route_is_left_out() {
     let source = include_str!("../src/stages/accept.rs");
     let arms =
         source.lines().filter(|line| line.trim_start().starts_with("\"/") && line.contains("=> (Route::"));
     assert_eq!(arms.count(), KNOWN.len());
+    let others =
+        source.lines().filter(|line| line.trim_start().starts_with("_ if ") && line.contains("=> (Route::"));
+    assert_eq!(others.count(), WITH_NAMES.len());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ledger::account::Account;
 use crate::ledger::replay::Nonces;
 use crate::policy::day::Day;
+use crate::policy::plans::STANDARD;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// A machine's bucket, spend and requests in flight.
@@ -23,6 +24,10 @@ pub struct Machine {
     pub last_record: u64,
     /// Nonces of signed requests that could still be fresh.
     pub nonces: Nonces,
+    /// The plan by which it was admitted last, unless that is [`STANDARD`]: see [`Machine::plan`].
+    pub other_plan: String,
+    /// Requests of the account's day that are over.
+    pub requests: u64,
     /// What may be written down ahead of need: what a crash may cost the machine.
     pub margin: NanoUsd,
     /// What storage holds for gone, and on which day.
@@ -33,6 +38,28 @@ pub struct Machine {
 pub const AT_REST_AFTER: Duration = Duration::from_secs(11 * 60);
 
 impl Machine {
+    /// Begins `today`, if it is a later day than the account's.
+    pub fn roll(&mut self, today: Day) {
+        if today > self.account.day() {
+            self.account.roll(today);
+            self.requests = 0;
+        }
+    }
+
+    /// Notes by which plan it was admitted.
+    pub fn note_plan(&mut self, plan: &str) {
+        let plan = if plan == STANDARD { "" } else { plan };
+        if self.other_plan != plan {
+            plan.clone_into(&mut self.other_plan);
+        }
+    }
+
+    /// The plan by which it was admitted last.
+    #[must_use]
+    pub fn plan(&self) -> &str {
+        if self.other_plan.is_empty() { STANDARD } else { &self.other_plan }
+    }
+
     /// A time for the machine's next log record: now, or just after the one before, so that no
     /// record takes the key of another.
     pub fn next_record(&mut self, now_ms: u64) -> u64 {

@@ -8,7 +8,8 @@
 //!   - [`fund`]: a cap that spans machines, as one shard has it;
 //!   - [`replay`]: which nonces were admitted;
 //!   - [`pace`]: how busy the shard is, which decides what is written down when;
-//!   - [`logbook`]: log records on their way to KV.
+//!   - [`logbook`]: log records on their way to KV;
+//!   - [`tally`]: counters, for operators.
 //! - [`treasury`]: what spans shards: leases on the caps, revocations, enrolments.
 //!   - [`revocation`]: which credentials are out of use;
 //!   - [`enrolment`]: which challenges were used, and how many machines enrolled.
@@ -30,5 +31,6 @@ pub mod replay;
 pub mod revocation;
 pub mod rows;
 pub mod shard;
+pub mod tally;
 pub mod treasury;
 pub mod wire;

@@ -2,6 +2,8 @@
 //! admission and the settlements before it; where few do, each goes at once, since a request that
 //! is over should not count as in flight.
 //!
+//! With them waits what the isolate has seen of requests that never came as far as the ledger.
+//!
 //! What an isolate loses is charged in full when it expires: waiting here risks no money of the
 //! operator's.
 
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use crate::ledger::pace::Pace;
 use crate::ledger::wire::Settlement;
+use crate::ledger::wire::ended::{News, Reason};
 use crate::units::UnixMillis;
 
 /// How long a settlement waits for a message to ride with.
@@ -21,7 +24,11 @@ const PROMISE: Duration = Duration::from_secs(2);
 
 /// The settlements of one isolate, by shard.
 #[derive(Debug, Default)]
-pub struct Outbox(BTreeMap<u32, Waiting>);
+pub struct Outbox {
+    shards: BTreeMap<u32, Waiting>,
+    /// For whichever shard is sent a message next.
+    news: News,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -43,15 +50,40 @@ pub enum Then {
 }
 
 impl Outbox {
+    /// Notes a request to the Worker.
+    pub const fn note_request(&mut self) {
+        self.news.requests = self.news.requests.saturating_add(1);
+    }
+
+    /// Notes a write to KV.
+    pub const fn note_kv_write(&mut self) {
+        self.news.kv_writes = self.news.kv_writes.saturating_add(1);
+    }
+
+    /// Notes a request that was refused without the ledger.
+    pub fn note_refusal(&mut self, reason: Reason) {
+        self.news.refuse(reason);
+    }
+
+    /// Takes what was noted, to go with a message.
+    pub fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Puts back what did not arrive. Where only the answer was lost, it is counted twice.
+    pub fn put_news_back(&mut self, news: &News) {
+        self.news.add(news);
+    }
+
     /// Takes what waits, to go with an admission to the shard.
     pub fn ride(&mut self, shard: u32, now: UnixMillis) -> Vec<Settlement> {
-        self.0.entry(shard).or_default().pace.note(now);
+        self.shards.entry(shard).or_default().pace.note(now);
         self.take(shard)
     }
 
     /// Takes what waits.
     pub fn take(&mut self, shard: u32) -> Vec<Settlement> {
-        self.0.get_mut(&shard).map_or_else(Vec::new, |waiting| {
+        self.shards.get_mut(&shard).map_or_else(Vec::new, |waiting| {
             waiting.bytes = 0;
             std::mem::take(&mut waiting.settled)
         })
@@ -59,14 +91,14 @@ impl Outbox {
 
     /// Puts back what did not arrive, or may not have: settling twice is settling once.
     pub fn put_back(&mut self, shard: u32, settled: Vec<Settlement>) {
-        let waiting = self.0.entry(shard).or_default();
+        let waiting = self.shards.entry(shard).or_default();
         waiting.bytes = settled.iter().fold(waiting.bytes, |bytes, one| bytes.saturating_add(size(one)));
         waiting.settled.extend(settled);
     }
 
     /// Adds one.
     pub fn add(&mut self, settlement: Settlement, now: UnixMillis) -> Then {
-        let waiting = self.0.entry(settlement.shard).or_default();
+        let waiting = self.shards.entry(settlement.shard).or_default();
         waiting.bytes = waiting.bytes.saturating_add(size(&settlement));
         waiting.settled.push(settlement);
         if !waiting.pace.is_dense(now) || waiting.bytes > MOST_BYTES {
@@ -81,7 +113,7 @@ impl Outbox {
 
     /// Takes what still waits after [`WAIT`], and ends the promise.
     pub fn keep_promise(&mut self, shard: u32) -> Vec<Settlement> {
-        if let Some(waiting) = self.0.get_mut(&shard) {
+        if let Some(waiting) = self.shards.get_mut(&shard) {
             waiting.promised_at = None;
         }
         self.take(shard)
@@ -106,6 +138,7 @@ mod tests {
             epoch: 1,
             record_at: UnixMillis::default(),
             record: Some("{}".to_owned()),
+            ended: None,
         }
     }
 

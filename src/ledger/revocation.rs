@@ -27,6 +27,18 @@ impl Revocations {
             || before.is_some_and(|moment| credential.issued_at < moment)
     }
 
+    /// Whether the model is switched off.
+    #[must_use]
+    pub fn is_model_off(&self) -> bool {
+        self.0.contains_key(&Target::Model)
+    }
+
+    /// The one with this target.
+    #[must_use]
+    pub fn get(&self, target: &Target) -> Option<&Revocation> {
+        self.0.get(target)
+    }
+
     /// Puts one in force. `false` when it was already: the first word on it stands.
     pub fn add(&mut self, revocation: Revocation) -> bool {
         if self.0.contains_key(&revocation.target) {

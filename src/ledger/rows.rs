@@ -32,6 +32,15 @@ pub const JOURNAL: &str = "journal/";
 /// What the keys of machines beyond the main row begin with.
 pub const MACHINE: &str = "machine/";
 
+/// What the keys of past days' counters begin with.
+pub const TALLY: &str = "tally/";
+
+/// The key of the counters of a day that is over.
+#[must_use]
+pub fn tally_key(day: Day) -> String {
+    format!("{TALLY}{}", day.number())
+}
+
 /// The key of a revocation.
 #[must_use]
 pub fn revocation_key(target: &Target) -> String {
@@ -39,6 +48,7 @@ pub fn revocation_key(target: &Target) -> String {
         Target::Machine(machine) => format!("{REVOKED}machine/{machine}"),
         Target::Jti(jti) => format!("{REVOKED}jti/{jti}"),
         Target::IssuedBefore(moment) => format!("{REVOKED}before/{}", moment.millis()),
+        Target::Model => format!("{REVOKED}model"),
     }
 }
 
@@ -91,6 +101,16 @@ pub struct StoredMachine {
     record: u64,
     #[serde(default, skip_serializing_if = "Nonces::is_empty")]
     nonces: Nonces,
+    /// Its plan, unless that is the standard one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    plan: String,
+    /// Requests of the day that are over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    requests: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 const VERSION: u32 = 1;
@@ -98,7 +118,7 @@ const VERSION: u32 = 1;
 impl StoredMachine {
     /// The stored form, with what is to count as gone and the nonces to list.
     #[must_use]
-    pub const fn of(machine: &Machine, gone: NanoUsd, nonces: Nonces) -> Self {
+    pub fn of(machine: &Machine, gone: NanoUsd, nonces: Nonces) -> Self {
         Self {
             v: VERSION,
             day: machine.account.day(),
@@ -107,6 +127,8 @@ impl StoredMachine {
             seen: machine.seen,
             record: machine.last_record,
             nonces,
+            plan: machine.other_plan.clone(),
+            requests: machine.requests,
         }
     }
 
@@ -119,6 +141,8 @@ impl StoredMachine {
             seen: self.seen,
             last_record: self.record,
             nonces: self.nonces,
+            other_plan: self.plan,
+            requests: self.requests,
             stored: (self.day, self.gone),
             ..Machine::default()
         }
@@ -184,6 +208,13 @@ mod tests {
             row.value.unwrap(),
             r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"seen":1795401599000,"record":1795401599123}"#
         );
+        machine.note_plan("trusted");
+        machine.requests = 3;
+        let row = machine_row("laptop", &machine).unwrap();
+        let text = r#"{"v":1,"day":20780,"gone":42,"tat":18446744073709551614,"seen":1795401599000,"record":1795401599123,"plan":"trusted","requests":3}"#;
+        assert_eq!(row.value.as_deref(), Some(text));
+        let read = read_machine(text).unwrap();
+        assert_eq!((read.plan(), read.requests), ("trusted", 3));
         let row = revocation_row(&Revocation {
             target: Target::IssuedBefore(UnixMillis::from_millis(7)),
             at: UnixMillis::from_millis(8),

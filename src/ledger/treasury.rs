@@ -12,10 +12,11 @@ use crate::ledger::enrolment::Enrolments;
 use crate::ledger::revocation::Revocations;
 use crate::ledger::rows::{self, Row, Unreadable};
 use crate::ledger::shard::pools;
+use crate::ledger::tally::asked::Asked;
 use crate::ledger::wire::treasury::{
     Answer, EnrolmentVerdict, Errand, Lease, LeaseRequest, Number, PoolLease, PoolRequest, Want,
 };
-use crate::ledger::wire::{Route, state};
+use crate::ledger::wire::{Route, Target, state};
 use crate::policy::day::Day;
 use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
@@ -54,6 +55,9 @@ struct Books {
     latest: BTreeMap<u32, Number>,
     /// Counts the changes of revocations.
     revision: u64,
+    /// What the treasury itself asked of the platform. It is written along with the rest only.
+    #[serde(default)]
+    asked: Asked,
 }
 
 /// What a step comes to.
@@ -91,6 +95,8 @@ impl Treasury {
         now: UnixMillis,
     ) -> Result<Step, Unreadable> {
         let mut rows = Vec::new();
+        self.books.asked.roll(now);
+        self.books.asked.answer();
         let before = self.books.clone();
         self.begin_day(limits, limits.day.day_of(now), random);
         let answer = match errand {
@@ -123,9 +129,14 @@ impl Treasury {
                 granted: self.books.granted.clone(),
                 revision: self.books.revision,
                 operations: state::Operations::default(),
+                switched_off: self.revocations.get(&Target::Model).cloned(),
+                known: self.known_shards(),
+                asked: self.books.asked,
             }),
         };
-        if self.books != before {
+        let is_changed = self.books != before;
+        self.books.asked.write(rows.len().saturating_add(usize::from(is_changed)), None);
+        if is_changed {
             rows.push(rows::row(rows::TREASURY.to_owned(), &self.books)?);
         }
         Ok(Step { answer, rows })
@@ -207,9 +218,19 @@ impl Treasury {
         if changed {
             self.books.revision = self.books.revision.saturating_add(1);
         }
+        Answer::Changed { changed, revision: self.books.revision, shards: self.known_shards() }
+    }
+
+    /// Every shard that ever asked, and those of today.
+    fn known_shards(&self) -> Vec<u32> {
         let today = 0..self.books.route.shards;
         let shards: BTreeSet<u32> = self.books.holds_since.keys().copied().chain(today).collect();
-        Answer::Changed { changed, revision: self.books.revision, shards: shards.into_iter().collect() }
+        shards.into_iter().collect()
+    }
+
+    /// What the platform counts and no step can tell: rows that were read, and written unasked.
+    pub fn note_rows(&mut self, rows: (u64, u64), now: UnixMillis) {
+        self.books.asked.note_rows(rows, now);
     }
 }
 

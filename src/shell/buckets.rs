@@ -7,7 +7,9 @@ use worker::Env;
 
 use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::{Buckets, Taken};
+use crate::ledger::wire::ended::Reason;
 use crate::seams;
+use crate::shell::ledger::client::{note_kv_write, note_refusal};
 use crate::units::UnixMillis;
 
 const BINDING: &str = "LIMITS_KV";
@@ -43,7 +45,12 @@ impl seams::Buckets for Store {
     async fn take(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Taken> {
         let env = self.0.as_ref()?;
         self.freshen(env, subject, now).await;
-        Some(BUCKETS.with_borrow_mut(|buckets| buckets.take(subject, quota, now)))
+        let taken = BUCKETS.with_borrow_mut(|buckets| buckets.take(subject, quota, now));
+        // The ledger does not hear of it otherwise.
+        if matches!(taken, Taken::No { .. }) {
+            note_refusal(Reason::RateLimited);
+        }
+        Some(taken)
     }
 
     async fn level(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Level> {
@@ -55,9 +62,9 @@ impl seams::Buckets for Store {
     async fn write(&self, subject: &str, tat: u64, life: Duration) {
         let put =
             self.0.as_ref().and_then(|env| env.kv(BINDING).ok()?.put(&key(subject), tat.to_string()).ok());
-        if let Some(put) = put
-            && put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err()
-        {
+        let Some(put) = put else { return };
+        note_kv_write();
+        if put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err() {
             worker::console_warn!("LIMITS_KV refused a bucket: other isolates hear of it later");
         }
     }

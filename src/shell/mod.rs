@@ -22,6 +22,7 @@ use worker::js_sys::futures::future_to_promise;
 
 use crate::cors;
 use crate::gateway::{self, Report, Services};
+use crate::operators;
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
@@ -56,6 +57,7 @@ impl Gateway {
 }
 
 async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
+    ledger::client::note_request();
     let id = http::request_id();
     let bodyless = head.method == "HEAD";
     let settings = settings::read(|| edge.env());
@@ -99,8 +101,9 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
             enrolments::heard(recent, now());
             reply
         }
-        Route::Revocations => gateway::revocations(request(id, head), &settings, &ledger, now()).await,
-        Route::LedgerState => gateway::ledger_state(&head, &id, &settings, &ledger, now()).await,
+        Route::Operators(operation) => {
+            operators::operate(operation, request(id, head), &settings, &ledger, now()).await
+        }
     });
 }
 
@@ -154,8 +157,14 @@ async fn analyze(
 /// What operators should see of a request that did not go well.
 fn tell(report: &Report) {
     match report {
-        Report::Rejected(Reject::LedgerUnavailable) => console_error!("ledger-unavailable"),
-        Report::Rejected(_) => {}
+        Report::Rejected(reject) => {
+            if *reject == Reject::LedgerUnavailable {
+                console_error!("ledger-unavailable");
+            }
+            if let Some(reason) = reject.unheard_by_the_ledger() {
+                ledger::client::note_refusal(reason);
+            }
+        }
         Report::Done(answered, recorded) => {
             let Answered { upstream_error, .. } = answered.as_ref();
             if let Some(error) = upstream_error {

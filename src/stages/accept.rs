@@ -14,6 +14,8 @@ pub struct Head {
     pub method: String,
     /// The path, as the platform normalised it; the same that routing and logs see.
     pub path: String,
+    /// The query of an operators' route, without its `?`; the others have none.
+    pub query: String,
     /// `Content-Type`.
     pub content_type: Option<String>,
     /// `Content-Encoding`.
@@ -50,10 +52,8 @@ pub enum Route {
     Challenge,
     /// `POST /v1/enroll`.
     Enroll,
-    /// `/admin/revocations`.
-    Revocations,
-    /// `GET /admin/ledger`.
-    LedgerState,
+    /// One of the operators' routes.
+    Operators(Operation),
     /// `GET /v1/me`.
     Me,
     /// `GET /healthz`.
@@ -64,6 +64,25 @@ pub enum Route {
     OpenApi,
     /// `GET /`.
     Home,
+}
+
+/// What operators ask or change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `GET /admin/ledger`.
+    Ledger,
+    /// `/admin/revocations`.
+    Revocations,
+    /// `GET /admin/usage`.
+    Usage,
+    /// `GET /admin/machines`.
+    Machines,
+    /// `GET /admin/machines/{machine_id}`.
+    Machine,
+    /// `GET` and `PUT /admin/kill-switch`.
+    KillSwitch,
+    /// `GET /admin/metrics`.
+    Metrics,
 }
 
 /// Which of the two analyse routes: they differ in how they tell of failures, and in whether
@@ -103,13 +122,18 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
         "/v1/analyze" => (Route::Analyze(Interface::V1), "POST"),
         "/v1/enroll/challenge" => (Route::Challenge, "POST"),
         "/v1/enroll" => (Route::Enroll, "POST"),
-        "/admin/revocations" => (Route::Revocations, "GET, HEAD, POST, DELETE"),
-        "/admin/ledger" => (Route::LedgerState, "GET, HEAD"),
+        "/admin/revocations" => (Route::Operators(Operation::Revocations), "GET, HEAD, POST, DELETE"),
+        "/admin/ledger" => (Route::Operators(Operation::Ledger), "GET, HEAD"),
+        "/admin/usage" => (Route::Operators(Operation::Usage), "GET, HEAD"),
+        "/admin/machines" => (Route::Operators(Operation::Machines), "GET, HEAD"),
+        "/admin/kill-switch" => (Route::Operators(Operation::KillSwitch), "GET, HEAD, PUT"),
+        "/admin/metrics" => (Route::Operators(Operation::Metrics), "GET, HEAD"),
         "/v1/me" => (Route::Me, "GET, HEAD"),
         "/healthz" => (Route::Health, "GET, HEAD"),
         "/readyz" => (Route::Ready, "GET, HEAD"),
         "/openapi.json" => (Route::OpenApi, "GET, HEAD"),
         "/" => (Route::Home, "GET, HEAD"),
+        _ if machine_of(path).is_some() => (Route::Operators(Operation::Machine), "GET, HEAD"),
         _ => return Err(Reject::NotFound),
     };
     if allow.split(", ").any(|allowed| allowed == method) {
@@ -117,6 +141,12 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
     } else {
         Err(Reject::MethodNotAllowed(allow))
     }
+}
+
+/// The machine that a path is about, as the path has it.
+#[must_use]
+pub fn machine_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/admin/machines/").filter(|machine| !machine.is_empty() && !machine.contains('/'))
 }
 
 /// Checks the head of an analyse request: its media type and that the body is not encoded, since a
@@ -186,6 +216,16 @@ mod tests {
             assert!(route("GET", path).is_ok() && route("HEAD", path).is_ok());
             assert_eq!(route("POST", path), Err(Reject::MethodNotAllowed("GET, HEAD")));
         }
+    }
+
+    #[test]
+    fn a_machine_has_an_address() {
+        assert_eq!(machine_of("/admin/machines/net~2001-db8--_64"), Some("net~2001-db8--_64"));
+        for path in ["/admin/machines", "/admin/machines/", "/admin/machines/a/b", "/machines/a"] {
+            assert_eq!(machine_of(path), None, "{path}");
+        }
+        assert_eq!(route("HEAD", "/admin/machines/a"), Ok(Route::Operators(Operation::Machine)));
+        assert_eq!(route("PUT", "/admin/machines/a"), Err(Reject::MethodNotAllowed("GET, HEAD")));
     }
 
     #[test]

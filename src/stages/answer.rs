@@ -11,6 +11,7 @@ use crate::analysis::redact::{self, Redacted};
 use crate::analysis::rules::{self, Advice, Certainty};
 use crate::analysis::screen::{self, Screened, Source as Trust, Withheld};
 use crate::analysis::trim;
+pub use crate::ledger::wire::ended::{Ending, Source};
 use crate::ledger::wire::{Budget, Cap, Charge};
 use crate::policy::settings::{RulesMode, Settings};
 use crate::reject::Reject;
@@ -21,34 +22,6 @@ use crate::stages::ask::ask;
 use crate::stages::flights;
 use crate::stages::question::Question;
 use crate::units::{NanoUsd, UnixMillis};
-
-/// Where an answer came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// A built-in rule, or that there is none.
-    Rules,
-    /// The answer to the same question before.
-    Cache,
-    /// The model.
-    Model,
-}
-
-/// How a request ended, for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// With at least one command.
-    Answered,
-    /// Without a command.
-    Uncertain,
-    /// A cap was reached and no rule had an answer.
-    SpendCapReached,
-    /// The upstream failed and no rule had an answer.
-    UpstreamFailed,
-    /// The upstream was too slow and no rule had an answer.
-    UpstreamTimeout,
-}
 
 /// Proof that a request was answered, with all that is left to do about it.
 #[derive(Debug)]
@@ -71,6 +44,8 @@ pub struct Answered {
     pub context: Redacted,
     /// What is to be kept for the next who asks, under which name and for how long.
     pub to_keep: Option<(String, String, Duration)>,
+    /// Whether nobody had an answer. The client may be told so in the form of one.
+    pub gave_up: bool,
     /// What the log should say of the upstream, if something went wrong there.
     pub upstream_error: Option<UpstreamError>,
 }
@@ -115,6 +90,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         asked_model: None,
         context,
         to_keep: None,
+        gave_up: false,
         upstream_error: None,
     };
 
@@ -150,6 +126,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
     let cannot_ask = match (settings.upstreams.is_empty(), ticket.budget) {
         (true, _) => Some(CannotAsk::NoKey),
         (false, Budget::Reached(cap)) => Some(CannotAsk::Cap(cap)),
+        (false, Budget::SwitchedOff) => Some(CannotAsk::SwitchedOff),
         (false, Budget::Reserved) => {
             let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, &clock).await;
             answered.asked_model = asked.model;
@@ -189,6 +166,7 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
 enum CannotAsk {
     NoKey,
     Cap(Cap),
+    SwitchedOff,
     Failed(UpstreamError),
 }
 
@@ -210,6 +188,7 @@ impl Answered {
     /// Nothing has an answer. What the client sees of that depends on the route: the old one knows
     /// failures of the upstream only as a suggestion that begins with `UNCERTAIN`.
     fn give_up(&mut self, cause: CannotAsk, interface: Interface, ticket: &Ticket, language: Language) {
+        self.gave_up = true;
         let (ending, reject) = match cause {
             CannotAsk::NoKey => {
                 let words = match language {
@@ -222,16 +201,24 @@ impl Answered {
             CannotAsk::Cap(cap) => {
                 (Ending::SpendCapReached, Reject::SpendCapReached(cap, Box::new(ticket.standing.clone())))
             }
+            CannotAsk::SwitchedOff => (Ending::UpstreamFailed, Reject::ModelSwitchedOff),
             CannotAsk::Failed(UpstreamError::Timeout) => (Ending::UpstreamTimeout, Reject::UpstreamTimeout),
             CannotAsk::Failed(_) => (Ending::UpstreamFailed, Reject::UpstreamFailed),
         };
         if matches!(cause, CannotAsk::Failed(_)) {
             self.source = Source::Model;
         }
-        if interface == Interface::PipAide && matches!(cause, CannotAsk::Failed(_)) {
-            let words = match language {
-                Language::English => "The analysis model did not answer. Please try again later.",
-                Language::Chinese => "分析模型没有回答，请稍后重试。",
+        let is_cap = matches!(cause, CannotAsk::Cap(_));
+        if interface == Interface::PipAide && !is_cap {
+            let words = match (language, cause) {
+                (Language::English, CannotAsk::SwitchedOff) => {
+                    "The operator has switched the analysis model off, and no built-in rule knows this failure."
+                }
+                (Language::Chinese, CannotAsk::SwitchedOff) => {
+                    "运营者已关闭分析模型，也没有内置规则认识这种失败。"
+                }
+                (Language::English, _) => "The analysis model did not answer. Please try again later.",
+                (Language::Chinese, _) => "分析模型没有回答，请稍后重试。",
             };
             self.give(uncertain(words), ticket, self.asked_model);
         } else {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::analysis::completion::Usage;
 use crate::analysis::redact;
 use crate::ledger::wire::Settlement;
+use crate::ledger::wire::ended::Ended;
 use crate::policy::settings::Settings;
 use crate::seams::{Ledger, LedgerUnavailable};
 use crate::stages::admit::Admitted;
@@ -47,6 +48,10 @@ pub async fn record<L: Ledger>(
     let verified = &admitted.submitted.verified;
     let subject = verified.subject().to_string();
     let reported = admitted.submitted.submission.machine_id.as_deref();
+    let duration_ms = u64::try_from(now.since(started).as_millis()).unwrap_or(u64::MAX);
+    let tokens = answered.usage.map_or((0, 0), |usage| (usage.prompt_tokens, usage.completion_tokens));
+    let source = (!answered.gave_up).then_some(answered.source);
+    let ended = Ended { outcome: answered.ending, source, tokens, ms: duration_ms };
     let record = LogRecord {
         timestamp: ticket.record_at.rfc3339(),
         machine_id: &subject,
@@ -60,7 +65,7 @@ pub async fn record<L: Ledger>(
         model: answered.asked_model,
         usage: answered.usage,
         cost_usd: answered.cost.to_string(),
-        duration_ms: u64::try_from(now.since(started).as_millis()).unwrap_or(u64::MAX),
+        duration_ms,
         error_context: settings.log_error_context.then(|| answered.context.as_str()),
     };
     let record = serde_json::to_string(&record).ok();
@@ -73,6 +78,7 @@ pub async fn record<L: Ledger>(
         record_at: ticket.record_at,
         record,
         subject,
+        ended: Some(ended),
     };
     ledger.settle(settlement).await
 }

@@ -9,8 +9,6 @@ use crate::seams::Ledger;
 use crate::token::strict_json::{Json, Object};
 use crate::units::UnixMillis;
 
-/// Most bytes of a revocation's body.
-pub const MOST_BODY_BYTES: usize = 4_096;
 /// Characters of a reason that are kept.
 const MOST_REASON: usize = 500;
 /// Bytes of a machine's name or a token's id.
@@ -81,36 +79,47 @@ pub async fn revoke<L: Ledger>(
     let answer = ledger.treasury(errand).await.map_err(|_| Reject::LedgerUnavailable)?;
     match (answer, change) {
         (treasury::Answer::Changed { changed, revision, shards }, Some(change)) => {
-            // Only when each shard has heard of it is it answered: then nothing more is admitted.
-            // One that does not answer now learns of it from the treasury, at the latest when its
-            // next day begins; the operator is told to try again.
-            for shard in shards {
-                match ledger.tell(shard, change(revision)).await {
-                    Ok(Outcome::Changed) => {}
-                    _ => return Err(Reject::LedgerUnavailable),
-                }
-            }
+            tell_all(ledger, &shards, || change(revision)).await?;
             Ok(Answer::Changed { changed })
         }
         (treasury::Answer::Revocations { revocations }, _) => {
-            Ok(Answer::List { revocations: revocations.into_iter().map(Shown::of).collect() })
+            Ok(Answer::List { revocations: revocations.into_iter().filter_map(Shown::of).collect() })
         }
         _ => Err(Reject::LedgerUnavailable),
     }
+}
+
+/// Only when each shard has heard of a change is it answered: then nothing is admitted any more that it
+/// concerns. One that does not answer now learns of it from the treasury, at the latest when its next day
+/// begins; the operator is told to try again.
+pub(super) async fn tell_all<L: Ledger>(
+    ledger: &L,
+    shards: &[u32],
+    change: impl Fn() -> Command,
+) -> Result<(), Reject> {
+    for shard in shards {
+        match ledger.tell(*shard, change()).await {
+            Ok(Outcome::Changed) => {}
+            _ => return Err(Reject::LedgerUnavailable),
+        }
+    }
+    Ok(())
 }
 
 /// What the shards are told of a change, by its number.
 type Change = Box<dyn Fn(u64) -> Command>;
 
 impl Shown {
-    fn of(revocation: Revocation) -> Self {
+    /// Of a credential. The kill switch has a route of its own.
+    fn of(revocation: Revocation) -> Option<Self> {
         let (machine, jti, issued_before) = match revocation.target {
             Target::Machine(machine) => (Some(machine), None, None),
             Target::Jti(jti) => (None, Some(jti), None),
             Target::IssuedBefore(moment) => (None, None, Some(moment.rfc3339())),
+            Target::Model => return None,
         };
         let at = revocation.at.rfc3339();
-        Self { machine, jti, issued_before, at, by: revocation.by, reason: revocation.reason }
+        Some(Self { machine, jti, issued_before, at, by: revocation.by, reason: revocation.reason })
     }
 }
 
@@ -132,7 +141,7 @@ fn read(body: &[u8]) -> Result<(Target, Option<String>), Reject> {
             "jti" => Target::Jti(named(text)?),
             "issued_before" => Target::IssuedBefore(UnixMillis::parse_rfc3339(text).ok_or(FORM)?),
             "reason" if !text.trim().is_empty() => {
-                reason = Some(text.chars().filter(|c| !c.is_control()).take(MOST_REASON).collect());
+                reason = Some(short_reason(text));
                 continue;
             }
             _ => return Err(FORM),
@@ -142,6 +151,11 @@ fn read(body: &[u8]) -> Result<(Target, Option<String>), Reject> {
         }
     }
     Ok((target.ok_or(FORM)?, reason))
+}
+
+/// An operator's words, as they are kept.
+pub(super) fn short_reason(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MOST_REASON).collect()
 }
 
 #[cfg(test)]

@@ -85,6 +85,10 @@ GUARDS = (
     Guard("shards stay for the day", "treasury.rs", "if day <= self.books.day {", "if day < self.books.day {"),
     Guard("a record leaves once", "logbook/mod.rs", "if self.sent.is_some() || ", "if "),
     Guard("revoked", "shard/admit.rs", "if self.revocations.cover(&admission.subject, &admission.credential) {", "if false {"),
+    Guard("the kill switch", "shard/admit.rs", "_ if self.revocations.is_model_off() => Budget::SwitchedOff,", "_ if false => Budget::SwitchedOff,"),
+    Guard("counted once", "shard/settle.rs", "self.tallies.end(Some(*day), plan, ended, charged.min(*amount));", "for _ in 0..2 { self.tallies.end(Some(*day), plan, ended, charged.min(*amount)); }"),
+    Guard("a day that is over is written down", "tally/days.rs", "rows.push(rows::row(rows::tally_key(day), &tally)?);", ""),
+    Guard("refusals do not write each", "shard/housekeeping.rs", "self.tallies.is_behind() && now.since(self.written_at) >= REFUSALS_WITHIN", "self.tallies.is_behind()"),
     Guard("new shards learn who is revoked", "shard/leases.rs", "rows.extend(self.revocations.add(revocation).then_some(row));", "rows.extend(Some(row)); drop(revocation);"),
 )
 
@@ -97,7 +101,7 @@ def copy(folder: Path) -> None:
 
 
 def run(folder: Path, target: Path) -> subprocess.CompletedProcess[str]:
-    tests = ("--lib", "--test", "ledger_simulation", "--test", "ledger_cases", "--test", "ledger_races")
+    tests = ("--lib", "--test", "ledger_simulation", "--test", "ledger_cases", "--test", "ledger_races", "--test", "ledger_tally")
     environment = os.environ | {
         "CARGO_TARGET_DIR": str(target),
         # Built anew for each guard: quick to build counts for more than quick to run.

@@ -17,7 +17,7 @@ use pip_aide_gateway::policy::plans::Plan;
 use pip_aide_gateway::units::{NanoUsd, UnixMillis};
 
 use super::book::{Book, DayEnd};
-use super::ledger_support::{ShardObject, TreasuryObject};
+use super::ledger_support::{ENDED, ShardObject, TreasuryObject};
 use super::random::Random;
 use super::weather::Weather;
 
@@ -390,7 +390,10 @@ impl World {
             lifetime_ms: LIFETIME_MS,
             level: None,
         });
-        self.call(Message { to, of: route.shards, settled, command: Some(command) }, origin);
+        self.call(
+            Message { to, of: route.shards, settled, command: Some(command), ..Message::default() },
+            origin,
+        );
     }
 
     fn call(&mut self, message: Message, origin: Origin) {
@@ -446,7 +449,7 @@ impl World {
             }
             Turn::Reply(outcome) => self.reply(shard, Held { outcome, settled, origin }),
             Turn::Ask(request, command) => {
-                let message = Message { to, of, settled: Vec::new(), command: Some(command) };
+                let message = Message { to, of, command: Some(command), ..Message::default() };
                 let waiting = Waiting { message, origin, asked: asked + 1 };
                 self.ask_treasury(index, request, Some(waiting));
             }
@@ -664,6 +667,7 @@ impl World {
             epoch,
             record_at,
             record: Some(format!("{{\"request_id\":\"{}\"}}", request.id)),
+            ended: Some(ENDED),
         };
         let isolate = request.isolate;
         let now = UnixMillis::from_millis(self.now_ms);
@@ -681,7 +685,7 @@ impl World {
         if !settled.is_empty() {
             let of = self.isolates[isolate].route.map_or(self.limits.shards, |route| route.shards);
             let origin = Origin { isolate, request: None, tries: 0 };
-            self.call(Message { to: shard, of, settled, command: None }, origin);
+            self.call(Message { to: shard, of, settled, ..Message::default() }, origin);
         }
     }
 

@@ -6,12 +6,17 @@ use std::collections::BTreeMap;
 
 use pip_aide_gateway::ledger::logbook::Batch;
 use pip_aide_gateway::ledger::rows::{self, Row};
-use pip_aide_gateway::ledger::shard::{Shard, Step, Turn};
+use pip_aide_gateway::ledger::shard::{MOST_LISTED, Shard, Step, Turn};
 use pip_aide_gateway::ledger::treasury::Treasury;
+use pip_aide_gateway::ledger::wire::ended::{Ended, Ending, Source};
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand, LeaseRequest};
 use pip_aide_gateway::ledger::wire::{Command, Message, Outcome, Route, Settlement};
 use pip_aide_gateway::policy::limits::Limits;
 use pip_aide_gateway::units::UnixMillis;
+
+/// The end of a request that the model answered, for the counters.
+pub const ENDED: Ended =
+    Ended { outcome: Ending::Answered, source: Some(Source::Model), tokens: (400, 50), ms: 1_800 };
 
 /// Stored rows.
 pub type Rows = BTreeMap<String, String>;
@@ -84,7 +89,15 @@ impl ShardObject {
         for key in shard.missing(limits, &message) {
             shard.load(&key, self.stored.get(&key).map(String::as_str)).unwrap();
         }
+        if shard.lists_machines(&message) {
+            let machines = self.stored.iter().filter(|(key, _)| key.starts_with(rows::MACHINE));
+            let machines = machines.take(MOST_LISTED + 1);
+            shard.load_listed(machines.map(|(key, value)| (key.clone(), value.clone())).collect()).unwrap();
+        }
         let mut step = shard.step(limits, message, asked, now).unwrap();
+        if asked == 0 {
+            shard.note_call();
+        }
         if crash {
             self.crash();
             return None;
@@ -249,7 +262,7 @@ impl Objects {
                 Turn::Reply(outcome) => return outcome,
                 Turn::Ask(request, command) => {
                     self.lease(request, now);
-                    message = Message { to, of, settled: Vec::new(), command: Some(command) };
+                    message = Message { to, of, command: Some(command), ..Message::default() };
                 }
             }
         }
@@ -273,12 +286,12 @@ impl Objects {
     /// The same by what a Worker thinks that it knows.
     pub fn send_by(&mut self, route: Route, subject: &str, command: Command, now: UnixMillis) -> Outcome {
         let (to, of) = (route.shard_of(subject), route.shards);
-        self.exchange(Message { to, of, settled: Vec::new(), command: Some(command) }, now)
+        self.exchange(Message { to, of, command: Some(command), ..Message::default() }, now)
     }
 
     pub fn settle(&mut self, settlement: Settlement, now: UnixMillis) {
         let (to, of) = (settlement.shard, self.limits.shards);
-        let outcome = self.exchange(Message { to, of, settled: vec![settlement], command: None }, now);
+        let outcome = self.exchange(Message { to, of, settled: vec![settlement], ..Message::default() }, now);
         assert_eq!(outcome, Outcome::Settled);
     }
 

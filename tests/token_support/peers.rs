@@ -9,11 +9,12 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 /// The Python packages, with their versions.
-const REQUIREMENTS: [&str; 4] = [
+const REQUIREMENTS: [&str; 5] = [
     "http-message-signatures==3.0.0",
     "requests-http-signature==2.0.0",
     "pyjwt==2.15.1",
     "cryptography==50.0.2",
+    "prometheus-client==0.26.0",
 ];
 
 /// Runs a Python script of `tests/token_support` with `input` as JSON and reads JSON from it.

@@ -16,6 +16,7 @@ mod enrolment;
 mod enrolment_limits;
 mod foreign;
 mod front_door;
+mod kill_switch;
 mod kv_limits;
 mod ledger_crashes;
 mod ledger_load;
@@ -24,6 +25,7 @@ mod log_exactness;
 mod minted;
 mod misconfigured;
 mod operations;
+mod oversight;
 mod package;
 #[path = "../token_support/peers.rs"]
 mod peers;

@@ -54,7 +54,7 @@ impl Shard {
         let today = self.spending_day();
         let horizon = self.horizon;
         let machine = self.machines.entry(admission.subject.clone()).or_default();
-        machine.account.roll(today);
+        machine.roll(today);
         let stands =
             |machine: &Machine| standing(machine, &admission.plan, plan, limits, admission.level, now);
         // 4. A command that arrives twice is answered as it was the first time.
@@ -106,6 +106,8 @@ impl Shard {
         let of_plan = plan.total_daily.map_or(Room::Enough, |cap| self.room(&pool, worst, cap, asked, now));
         let of_service = self.room(SERVICE, worst, limits.service_daily, asked, now);
         let budget = match (machine_has_room, of_plan, of_service) {
+            // Before any question to the treasury: nothing is going to be spent.
+            _ if self.revocations.is_model_off() => Budget::SwitchedOff,
             (false, ..) => Budget::Reached(Cap::Machine),
             (true, Room::Dry, _) => Budget::Reached(Cap::Plan),
             (true, _, Room::Dry) => Budget::Reached(Cap::Service),
@@ -126,6 +128,7 @@ impl Shard {
             return reply(Outcome::Unavailable);
         };
         machine.account.reserve(amount);
+        machine.note_plan(&admission.plan);
         // Never past the machine's cap: after a crash it counts as spent.
         let rest = plan.machine_daily.saturating_sub(machine.account.used());
         let part = NanoUsd::from_nanos(plan.machine_daily.nanos() / MARGIN);

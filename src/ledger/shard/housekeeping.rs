@@ -15,6 +15,9 @@ use crate::units::UnixMillis;
 const ALARM_AFTER: Duration = Duration::from_secs(60);
 /// With several shards, idle ones give their leases back when it rings.
 const ALARM_AFTER_AT_MOST: [Duration; 2] = [Duration::from_secs(6 * 3_600), Duration::from_secs(900)];
+/// Where nothing else is written, refusals are counted in the main row as late as this: a row for each
+/// would be at the cost of whoever is refused. A crash takes the counts of so long.
+const REFUSALS_WITHIN: Duration = Duration::from_secs(30);
 /// A shard without a message for so long is idle.
 const IDLE_AFTER: Duration = Duration::from_secs(75);
 
@@ -23,6 +26,8 @@ impl Shard {
     /// need not hold.
     pub fn tick(&mut self, limits: &Limits, now: UnixMillis) -> Result<Step, Unreadable> {
         let now = self.tell_time(now);
+        self.tallies.begin(self.spending_day().max(limits.day.day_of(now)), now);
+        self.tallies.asked.answer();
         let records = self.logbook.counts().0;
         self.expire(now);
         let expired = self.logbook.counts().0 > records;
@@ -39,7 +44,13 @@ impl Shard {
             // It rang: the next one is set for later (see `arm`).
             self.alarm = self.alarm.min(now);
         }
-        let alarm = if was_needed { self.write(now, &mut rows)? } else { self.arm(now) };
+        let alarm = if was_needed {
+            self.write(now, &mut rows)?
+        } else {
+            let alarm = self.arm(now);
+            self.tallies.asked.write(0, alarm);
+            alarm
+        };
         Ok(Step {
             turn: Turn::Reply(Outcome::Settled),
             rows,
@@ -62,6 +73,11 @@ impl Shard {
         self.expire(now);
         let batch = self.batch(now);
         let is_due = self.is_ahead || self.is_dirty || batch.is_some();
+        // Refusals alone wait for each other: whoever is refused again and again costs no more rows.
+        if !is_due && self.tallies.is_behind() && !self.are_refusals_due(now) {
+            return Ok(None);
+        }
+        let is_due = is_due || self.tallies.is_behind();
         let alarm = if is_due { self.write(now, &mut rows)? } else { None };
         Ok(Some(Step {
             turn: Turn::Reply(Outcome::Settled),
@@ -72,6 +88,21 @@ impl Shard {
             is_ahead: false,
             is_held: false,
         }))
+    }
+
+    /// Whether refusals that no row holds are to be written down now.
+    pub(super) fn are_refusals_due(&self, now: UnixMillis) -> bool {
+        self.tallies.is_behind() && now.since(self.written_at) >= REFUSALS_WITHIN
+    }
+
+    /// Counts a call of one or several messages.
+    pub const fn note_call(&mut self) {
+        self.tallies.asked.answer();
+    }
+
+    /// What the platform counts and no step can tell: rows that were read, and written unasked.
+    pub fn note_rows(&mut self, rows: (u64, u64), now: UnixMillis) {
+        self.tallies.asked.note_rows(rows, now);
     }
 
     /// After a batch has left: the records that came while it was under way, where no other traffic

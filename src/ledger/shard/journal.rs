@@ -101,7 +101,11 @@ impl Shard {
     /// The row with admissions that are not durable yet, if there are any: those whose replies are held
     /// may leave once it is written.
     pub fn flush(&mut self) -> Result<Option<Row>, Unreadable> {
-        if self.journal.is_empty() { Ok(None) } else { self.journal.row().map(Some) }
+        if self.journal.is_empty() {
+            return Ok(None);
+        }
+        self.tallies.asked.write(1, None);
+        self.journal.row().map(Some)
     }
 
     /// The key of the journal's next row, to be given to [`Shard::replay`] when the shard was restored.

@@ -12,7 +12,7 @@ use crate::units::{NanoUsd, UnixMillis};
 
 /// The pool of a plan's cap.
 #[must_use]
-pub(super) fn plan_pool(plan: &str) -> String {
+pub(crate) fn plan_pool(plan: &str) -> String {
     format!("plan/{plan}")
 }
 
@@ -139,7 +139,9 @@ impl Shard {
             fund.grant(pool, alone, now);
         }
         self.is_dirty = true;
-        self.learn_revocations(lease)
+        let rows = self.learn_revocations(lease)?;
+        self.tallies.asked.write(rows.len(), None);
+        Ok(rows)
     }
 
     /// Takes in all revocations, unless a change has been heard of that is not among them.

@@ -3,6 +3,7 @@
 use super::admit::{ask_first, nanos_until, refused, reply, standing};
 use super::{Shard, Turn};
 use crate::ledger::bucket::Level;
+use crate::ledger::fund::Fund;
 use crate::ledger::replay::{self, Verdict};
 use crate::ledger::wire::state::{FundState, ShardState};
 use crate::ledger::wire::{Command, Credential, Outcome, Refusal};
@@ -44,7 +45,7 @@ impl Shard {
         let mut write = false;
         // A machine that was never seen leaves nothing behind by being looked at.
         let mut machine = self.machines.get(&look.subject).cloned().unwrap_or_default();
-        machine.account.roll(today);
+        machine.roll(today);
         if let Some(nonce) = &look.credential.nonce {
             match machine.nonces.check(nonce, self.horizon, now) {
                 Verdict::Replayed => return reply(Outcome::Replayed),
@@ -69,8 +70,9 @@ impl Shard {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let (log_records, log_dropped) = self.logbook.counts();
         let funds = self.funds.iter().map(|(pool, fund)| {
-            let fund = FundState { day: fund.account.day(), used: fund.account.used(), leased: fund.lease() };
-            (pool.clone(), fund)
+            let Fund { account, .. } = fund;
+            let (used, spent) = (account.used(), account.posted());
+            (pool.clone(), FundState { day: account.day(), used, spent, leased: fund.lease() })
         });
         ShardState {
             shard: self.index,

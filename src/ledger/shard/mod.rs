@@ -9,11 +9,13 @@ mod housekeeping;
 mod journal;
 mod leases;
 mod look;
+mod machines;
 mod settle;
 mod snapshot;
 
 use journal::{Journal, Orphan};
-pub(crate) use leases::pools;
+pub(crate) use leases::{plan_pool, pools};
+pub use machines::MOST_LISTED;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -24,16 +26,14 @@ use crate::ledger::machine::Machine;
 use crate::ledger::pace::Pace;
 use crate::ledger::revocation::Revocations;
 use crate::ledger::rows::{self, Row, Unreadable};
+use crate::ledger::tally::days::Tallies;
+use crate::ledger::wire::ended::Reason;
 use crate::ledger::wire::treasury::{LeaseRequest, Number};
-use crate::ledger::wire::{Budget, Command, Message, Outcome, Revocation, Route, Target};
+use crate::ledger::wire::{Budget, Command, Message, Outcome, Refusal, Revocation, Route, Target};
 use crate::policy::day::Day;
 use crate::policy::limits::Limits;
 use crate::units::{NanoUsd, UnixMillis};
 
-/// Machines in memory and in the main row. Beyond it those at rest longest get rows of their own.
-const MOST_MACHINES: usize = 512;
-/// How many stay when there are too many: moving them one by one would cost a row each.
-const MACHINES_AFTER_SPILL: usize = 384;
 /// Machines that may have requests in flight at once: they cannot leave the main row, which the
 /// platform bounds at 2 MB. More are refused until some are done.
 const MOST_MACHINES_AT_ONCE: usize = 2_048;
@@ -78,6 +78,9 @@ pub struct Shard {
     /// The horizon that storage holds: what a crash would make of it.
     stored_horizon: UnixMillis,
     logbook: Logbook,
+    tallies: Tallies,
+    /// For a list that is about to be made.
+    listed: machines::Listed,
     pace: Pace,
     /// What the latest request can cost at most.
     usual: NanoUsd,
@@ -132,7 +135,8 @@ pub struct Step {
     pub alarm: Option<UnixMillis>,
     /// A batch of the log for KV.
     pub batch: Option<Batch>,
-    /// Whether storage now says more than is gone, so that [`Shard::tidy`] should be called later.
+    /// Whether storage now says more than is gone, or lacks some refusals, so that [`Shard::tidy`] should be
+    /// called later.
     pub is_ahead: bool,
     /// Whether the reply has to wait until what [`Shard::flush`] gives is written, for all that came in one
     /// call.
@@ -153,13 +157,17 @@ impl Shard {
     /// to [`Shard::load`] before the step.
     #[must_use]
     pub fn missing(&self, limits: &Limits, message: &Message) -> Vec<String> {
-        let (subject, plan) = match &message.command {
-            Some(Command::Admit(admission)) => (&admission.subject, &admission.plan),
-            Some(Command::Look { subject, plan, .. }) => (subject, plan),
+        // A plan that does not exist needs no machine to be refused.
+        let (subject, is_answered) = match &message.command {
+            Some(Command::Admit(admission)) => (&admission.subject, limits.plan(&admission.plan).is_some()),
+            Some(Command::Look { subject, plan, .. }) => (subject, limits.plan(plan).is_some()),
+            Some(Command::Machine { subject }) => (subject, true),
+            Some(Command::Usage { since }) => {
+                return self.tallies.missing(*since).into_iter().map(rows::tally_key).collect();
+            }
             _ => return Vec::new(),
         };
-        // A plan that does not exist needs no machine to be refused.
-        let needed = self.has_spilled && limits.plan(plan).is_some() && !self.machines.contains_key(subject);
+        let needed = self.has_spilled && is_answered && !self.machines.contains_key(subject);
         if needed { vec![rows::machine_key(subject)] } else { Vec::new() }
     }
 
@@ -175,9 +183,11 @@ impl Shard {
     ) -> Result<Step, Unreadable> {
         let now = self.tell_time(now);
         self.active_at = now;
-        let Message { to, of, settled, command } = message;
+        let Message { to, of, settled, news, command } = message;
         self.index = to;
         let mut rows = Vec::new();
+        self.tallies.begin(self.spending_day().max(limits.day.day_of(now)), now);
+        self.tallies.hear(&news);
         self.expire(now);
         // A settlement is answered for by this message's reply, so it is written with it.
         let has_news = command.is_none() || !settled.is_empty();
@@ -186,7 +196,11 @@ impl Shard {
         }
         let (turn, write) = match command {
             None => (Turn::Reply(Outcome::Settled), false),
-            Some(Command::Admit(admission)) => self.admit(limits, admission, of, asked, now),
+            Some(Command::Admit(admission)) => {
+                let (turn, write) = self.admit(limits, admission, of, asked, now);
+                self.count_refusal(&turn);
+                (turn, write)
+            }
             Some(Command::Look { subject, plan, credential, level }) => {
                 self.look(limits, look::Look { subject, plan, credential, level }, of, asked, now)
             }
@@ -201,6 +215,11 @@ impl Shard {
                 }
                 (Turn::Reply(Outcome::Changed), false)
             }
+            Some(Command::Machine { subject }) => self.detail(limits, subject, of, asked, now),
+            Some(Command::Machines { order, limit }) => {
+                (Turn::Reply(self.list(limits, order, limit, now)), false)
+            }
+            Some(Command::Usage { since }) => (Turn::Reply(self.usage(since, now)), false),
             Some(Command::State) => (Turn::Reply(Outcome::State(Box::new(self.state(now)))), false),
         };
         // Asked for together with a row that says so: numbers are not used twice.
@@ -212,13 +231,36 @@ impl Shard {
             write || asks || batch.is_some() || !spilled.is_empty() || self.is_write_due(has_news, now);
         rows.extend(spilled);
         let alarm = if is_due { self.write(now, &mut rows)? } else { None };
+        if !is_due {
+            self.tallies.asked.write(rows.len(), None);
+        }
         let is_held = !self.journal.is_empty() && matches!(turn, Turn::Reply(Outcome::Admitted { .. }));
-        Ok(Step { turn, rows, ask, alarm, batch, is_ahead: is_due && self.is_ahead, is_held })
+        let is_ahead = (is_due && self.is_ahead) || self.tallies.is_behind();
+        Ok(Step { turn, rows, ask, alarm, batch, is_ahead, is_held })
+    }
+
+    /// Counts a refusal of the ledger's own. Which plans there are and whether the ledger can be reached the
+    /// Worker knows, and counts itself.
+    fn count_refusal(&mut self, turn: &Turn) {
+        let reason = match turn {
+            Turn::Reply(Outcome::Refused { reason: Refusal::Rate(_), .. }) => Reason::RateLimited,
+            Turn::Reply(Outcome::Refused { reason: Refusal::Concurrency, .. }) => Reason::Concurrency,
+            Turn::Reply(Outcome::Revoked) => Reason::Revoked,
+            Turn::Reply(Outcome::Replayed) => Reason::Replayed,
+            _ => return,
+        };
+        self.tallies.refuse(reason);
     }
 
     /// A batch of the log that should leave now. The main row is written in the same step.
     fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        if self.logbook.is_due(self.pace.is_dense(now), now) { self.logbook.take_batch(now) } else { None }
+        if !self.logbook.is_due(self.pace.is_dense(now), now) {
+            return None;
+        }
+        let batch = self.logbook.take_batch(now);
+        let writes = &mut self.tallies.asked.kv_writes;
+        *writes = writes.saturating_add(u64::from(batch.is_some()));
+        batch
     }
 
     /// After the shard was restored: a batch of which KV may have taken notice or not.
@@ -248,6 +290,9 @@ impl Shard {
         if !self.by_deadline.is_empty() && now >= self.alarm || self.journal.is_full() {
             return true;
         }
+        if self.are_refusals_due(now) {
+            return true;
+        }
         let dirty = self.is_dirty || self.logbook.is_dirty();
         if self.pace.is_dense(now) {
             return dirty && now.since(self.written_at) >= WRITE_WITHIN;
@@ -270,38 +315,6 @@ impl Shard {
         let is_latest = revision >= *told;
         *told = revision.max(*told);
         is_latest
-    }
-
-    /// Makes room in memory. Those that are as good as new are dropped, others get rows.
-    fn spill(&mut self, now: UnixMillis) -> Result<Vec<Row>, Unreadable> {
-        if self.machines.len() <= MOST_MACHINES {
-            return Ok(Vec::new());
-        }
-        let today = self.term.map_or(Day::default(), |term| term.day);
-        let count = self.machines.len();
-        self.machines.retain(|_, machine| !machine.is_blank(today, now));
-        let surplus = self.machines.len().saturating_sub(MACHINES_AFTER_SPILL);
-        let mut idle: Vec<(u64, String)> = self
-            .machines
-            .iter()
-            .filter(|(_, machine)| machine.in_flight == 0)
-            .map(|(subject, machine)| (machine.seen, subject.clone()))
-            .collect();
-        if self.machines.len() > MOST_MACHINES {
-            idle.sort_unstable();
-            idle.truncate(surplus);
-        } else {
-            idle.clear();
-        }
-        let mut rows = Vec::new();
-        for (_, subject) in idle {
-            if let Some(machine) = self.machines.remove(&subject) {
-                rows.push(rows::machine_row(&subject, &machine)?);
-                self.has_spilled = true;
-            }
-        }
-        self.is_dirty |= self.machines.len() != count;
-        Ok(rows)
     }
 
     fn spending_day(&self) -> Day {

@@ -15,6 +15,7 @@ use crate::ledger::logbook::{self, Logbook};
 use crate::ledger::machine::Machine;
 use crate::ledger::replay;
 use crate::ledger::rows::{self, Row, StoredMachine, Unreadable};
+use crate::ledger::tally::days::{self, Tallies};
 use crate::ledger::wire::{Budget, Route};
 use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
@@ -56,6 +57,8 @@ struct Snapshot<T: Ord> {
     #[serde(default)]
     journal: u64,
     log: logbook::Stored,
+    #[serde(default)]
+    tallies: days::Stored,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +119,8 @@ impl Shard {
             alarm_after: Duration::from_millis(stored.alarm_after_ms),
             has_spilled: stored.spilled,
             swept: stored.swept,
+            written_at: stored.clock,
+            tallies: Tallies::restored(stored.tallies)?,
             logbook: Logbook::restored(stored.log),
             journal: Journal::restored(stored.journal),
             ..Self::default()
@@ -148,6 +153,8 @@ impl Shard {
         };
         if key.starts_with(rows::REVOKED) {
             self.revocations.add(rows::read_revocation(value)?);
+        } else if key.starts_with(rows::TALLY) {
+            self.tallies.load(value)?;
         } else if key.starts_with(rows::LOG) {
             self.logbook.take_in(serde_json::from_str(value).map_err(|_| Unreadable)?);
         } else if let Some(subject) = key.strip_prefix(rows::MACHINE) {
@@ -196,6 +203,10 @@ impl Shard {
         for (slot, entries) in chunks {
             rows.push(rows::row(rows::log_key(slot), &entries)?);
         }
+        let open = &self.open;
+        rows.extend(self.tallies.close(|day| open.values().any(|open| open.day == day))?);
+        self.tallies.asked.write(rows.len().saturating_add(1), alarm);
+        let tallies = self.tallies.store();
         let mut is_any_ahead = false;
         let mut machines = BTreeMap::new();
         for (subject, machine) in &mut self.machines {
@@ -243,6 +254,7 @@ impl Shard {
             orphans: self.orphans.values().cloned().collect(),
             journal: self.journal.cover(),
             log,
+            tallies,
         };
         rows.push(rows::row(rows::SHARD.to_owned(), &snapshot)?);
         self.written_at = now;

@@ -1,7 +1,10 @@
 //! The messages between the Worker and the ledger's objects, and among these, as JSON.
 
+pub mod ended;
+mod standing;
 pub mod state;
 pub mod treasury;
+pub mod usage;
 pub(crate) mod verbatim;
 
 #[cfg(test)]
@@ -10,8 +13,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::ended::{Ended, News};
+pub use self::standing::Standing;
 use crate::ledger::bucket::Level;
-use crate::policy::limits::Limits;
+use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// One call of a ledger object.
@@ -36,6 +41,9 @@ pub struct Message {
     /// question.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub settled: Vec<Settlement>,
+    /// What its isolate has seen meanwhile.
+    #[serde(skip_serializing_if = "News::is_empty", default)]
+    pub news: News,
     /// The question. Without one the answer is [`Outcome::Settled`].
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub command: Option<Command>,
@@ -75,6 +83,23 @@ pub enum Command {
     },
     /// How does the shard itself stand?
     State,
+    /// What was counted, on the days since this one?
+    Usage {
+        /// The first day.
+        since: Day,
+    },
+    /// Which machines of today have the most of something?
+    Machines {
+        /// Of what.
+        order: usage::Order,
+        /// How many of them.
+        limit: u32,
+    },
+    /// How does one machine stand, and is it revoked?
+    Machine {
+        /// The subject.
+        subject: String,
+    },
 }
 
 /// What the ledger has to know of a verified credential.
@@ -126,6 +151,8 @@ pub enum Target {
     Jti(String),
     /// Everything issued before a moment.
     IssuedBefore(UnixMillis),
+    /// No credential, but the model: the operators' kill switch. Nobody has it then; rules and cache answer.
+    Model,
 }
 
 /// A request that wants to go on.
@@ -168,6 +195,9 @@ pub struct Settlement {
     /// The log record: one line of JSON.
     #[serde(skip_serializing_if = "Option::is_none", default, with = "verbatim::optional")]
     pub record: Option<String>,
+    /// How it ended, for the counters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended: Option<Ended>,
 }
 
 /// What a request turned out to cost.
@@ -221,6 +251,12 @@ pub enum Outcome {
     Changed,
     /// The answer to [`Command::State`].
     State(Box<state::ShardState>),
+    /// The answer to [`Command::Usage`].
+    Usage(Box<usage::ShardUsage>),
+    /// The answer to [`Command::Machines`].
+    Machines(usage::Machines),
+    /// The answer to [`Command::Machine`].
+    Machine(Box<usage::MachineDetail>),
     /// The settlement is posted, or was already.
     Settled,
     /// The answer to [`Command::Look`].
@@ -260,6 +296,8 @@ pub enum Budget {
     Reserved,
     /// A cap does not have room for it.
     Reached(Cap),
+    /// An operator has switched the model off.
+    SwitchedOff,
 }
 
 /// A daily cap on spend.
@@ -294,54 +332,4 @@ pub enum Refusal {
     Rate(u64),
     /// As many requests as are allowed are in flight.
     Concurrency,
-}
-
-/// How a machine stands with its limits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Standing {
-    /// The plan that applies.
-    pub plan: String,
-    /// Requests a window.
-    pub rate_count: u32,
-    /// The window in seconds.
-    pub rate_window: u32,
-    /// Requests that may come at once.
-    pub burst: u32,
-    /// What the bucket has left.
-    pub level: Level,
-    /// Requests in flight.
-    pub in_flight: u32,
-    /// Requests that may be in flight.
-    pub concurrency: u32,
-    /// Spent or reserved today.
-    pub spent: NanoUsd,
-    /// The machine's cap a day.
-    pub cap: NanoUsd,
-    /// The ledger's clock.
-    pub now: UnixMillis,
-    /// When the day ends.
-    pub resets_at: UnixMillis,
-}
-
-impl Standing {
-    /// How a machine stands that has spent nothing, with this level of its bucket. `None` without
-    /// such a plan.
-    #[must_use]
-    pub fn unseen(plan: &str, limits: &Limits, level: Level, now: UnixMillis) -> Option<Self> {
-        let of_plan = limits.plan(plan)?;
-        Some(Self {
-            plan: plan.to_owned(),
-            rate_count: of_plan.quota.count(),
-            rate_window: of_plan.quota.window_seconds(),
-            burst: of_plan.quota.burst(),
-            level,
-            in_flight: 0,
-            concurrency: of_plan.concurrency,
-            spent: NanoUsd::ZERO,
-            cap: of_plan.machine_daily,
-            now,
-            resets_at: limits.day.end_of(limits.day.day_of(now)),
-        })
-    }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::tally::asked::Asked;
+use crate::ledger::wire::Revocation;
 use crate::policy::day::Day;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -59,6 +61,9 @@ pub struct FundState {
     pub day: Day,
     /// Spent and set aside.
     pub used: NanoUsd,
+    /// Spent.
+    #[serde(default)]
+    pub spent: NanoUsd,
     /// What may be spent without asking, all in all.
     pub leased: NanoUsd,
 }
@@ -77,4 +82,13 @@ pub struct TreasuryState {
     pub revision: u64,
     /// Since it woke up.
     pub operations: Operations,
+    /// Who switched the model off, and why, where it is off.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub switched_off: Option<Revocation>,
+    /// Every shard that ever asked, and those of today.
+    #[serde(default)]
+    pub known: Vec<u32>,
+    /// What it asked of the platform today.
+    #[serde(default)]
+    pub asked: Asked,
 }

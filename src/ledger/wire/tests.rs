@@ -1,6 +1,7 @@
 //! The forms of the messages. A Worker and an object of another version may talk to each other
 //! while a deployment is rolled out, so a change here has to be one on purpose.
 
+use super::ended::{Ending, Reason};
 use super::treasury::{
     Answer, Enrolled, Enrolment, EnrolmentVerdict, Errand, Lease, LeaseRequest, Number, PoolLease,
     PoolRequest, Want,
@@ -62,11 +63,14 @@ fn what_a_shard_is_told_has_one_form() {
         epoch: 2,
         record_at: AT,
         record: Some("{}".to_owned()),
+        ended: Some(Ended { outcome: Ending::Uncertain, source: None, tokens: (0, 0), ms: 8 }),
     };
-    let message = Message { to: 1, of: 4, settled: vec![settled], command: Some(admit) };
+    let mut news = News { requests: 2, ..News::default() };
+    news.refuse(Reason::Unauthenticated);
+    let message = Message { to: 1, of: 4, settled: vec![settled], news, command: Some(admit) };
     pinned(
         &Call::Shard(message),
-        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":{}}],"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
+        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":{},"ended":{"outcome":"uncertain","ms":8}}],"news":{"requests":2,"refused":[1]},"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
     );
     for (command, text) in [
         (
@@ -86,7 +90,17 @@ fn what_a_shard_is_told_has_one_form() {
             Command::Restore { target: Target::IssuedBefore(AT), revision: 4 },
             r#"{"restore":{"target":{"issued_before":5},"revision":4}}"#,
         ),
+        (
+            Command::Revoke { revocation: Revocation { target: Target::Model, ..revocation() }, revision: 3 },
+            r#"{"revoke":{"revocation":{"target":"model","at":5,"by":"boss","reason":"lost"},"revision":3}}"#,
+        ),
         (Command::State, r#""state""#),
+        (Command::Usage { since: Day::from_number(4) }, r#"{"usage":{"since":4}}"#),
+        (
+            Command::Machines { order: usage::Order::Spent, limit: 20 },
+            r#"{"machines":{"order":"spent","limit":20}}"#,
+        ),
+        (Command::Machine { subject: "m".to_owned() }, r#"{"machine":{"subject":"m"}}"#),
     ] {
         pinned(&command, text);
     }

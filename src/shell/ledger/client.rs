@@ -9,6 +9,7 @@ use worker::js_sys::futures::JsFuture;
 
 use super::TREASURY;
 use crate::ledger::outbox::{Outbox, Then, WAIT};
+use crate::ledger::wire::ended::Reason;
 use crate::ledger::wire::treasury::{Answer, Errand};
 use crate::ledger::wire::{Call, Command, Message, Outcome, Route, Settlement};
 use crate::seams::{self, LedgerUnavailable};
@@ -22,6 +23,21 @@ thread_local! {
     /// How subjects are spread, as far as this isolate has heard.
     static ROUTE: Cell<Option<Route>> = const { Cell::new(None) };
     static OUTBOX: RefCell<Outbox> = RefCell::default();
+}
+
+/// Notes a request to the Worker, for the counters.
+pub fn note_request() {
+    OUTBOX.with_borrow_mut(Outbox::note_request);
+}
+
+/// Notes a write to KV.
+pub fn note_kv_write() {
+    OUTBOX.with_borrow_mut(Outbox::note_kv_write);
+}
+
+/// Notes a request that was refused without the ledger.
+pub fn note_refusal(reason: Reason) {
+    OUTBOX.with_borrow_mut(|outbox| outbox.note_refusal(reason));
 }
 
 /// The ledger of this environment.
@@ -53,15 +69,20 @@ impl Client {
         })
     }
 
-    async fn message(&self, message: Message) -> Result<Outcome, LedgerUnavailable> {
+    async fn message(&self, mut message: Message) -> Result<Outcome, LedgerUnavailable> {
         let Message { to, .. } = message;
+        message.news = OUTBOX.with_borrow_mut(Outbox::take_news);
         let call = Call::Shard(message);
         let outcome = self.exchange(&format!("shard-{to}"), &call).await;
         if outcome.is_err()
-            && let Call::Shard(Message { settled, .. }) = call
-            && !settled.is_empty()
+            && let Call::Shard(Message { settled, news, .. }) = call
         {
-            OUTBOX.with_borrow_mut(|outbox| outbox.put_back(to, settled));
+            OUTBOX.with_borrow_mut(|outbox| {
+                outbox.put_news_back(&news);
+                if !settled.is_empty() {
+                    outbox.put_back(to, settled);
+                }
+            });
         }
         outcome
     }
@@ -72,7 +93,7 @@ impl Client {
             return Ok(());
         }
         let of = ROUTE.get().map_or(self.shards, |route| route.shards);
-        self.message(Message { to: shard, of, settled, command: None }).await.map(drop)
+        self.message(Message { to: shard, of, settled, ..Message::default() }).await.map(drop)
     }
 
     async fn route(&self) -> Result<Route, LedgerUnavailable> {
@@ -100,7 +121,10 @@ impl seams::Ledger for Client {
             let to = route.shard_of(subject);
             let settled = OUTBOX.with_borrow_mut(|outbox| outbox.ride(to, now()));
             let command = Some(command.clone());
-            match self.message(Message { to, of: route.shards, settled, command }).await? {
+            match self
+                .message(Message { to, of: route.shards, settled, command, ..Message::default() })
+                .await?
+            {
                 Outcome::Moved(moved) => {
                     route = moved;
                     ROUTE.set(Some(moved));
@@ -113,7 +137,7 @@ impl seams::Ledger for Client {
 
     async fn tell(&self, shard: u32, command: Command) -> Result<Outcome, LedgerUnavailable> {
         let of = ROUTE.get().map_or(self.shards, |route| route.shards);
-        self.message(Message { to: shard, of, settled: Vec::new(), command: Some(command) }).await
+        self.message(Message { to: shard, of, command: Some(command), ..Message::default() }).await
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<(), LedgerUnavailable> {

@@ -56,6 +56,8 @@ struct Object {
     /// Whether a reply waits for the journal's row.
     is_held: Cell<bool>,
     operations: Cell<Operations>,
+    /// Rows that its SQL read, and wrote unasked, of which shard or treasury have not heard.
+    unheard: Cell<(u64, u64)>,
 }
 
 enum Role {
@@ -72,8 +74,9 @@ impl LedgerCore {
         let state = State::from(state);
         let sql = state.storage().sql();
         let role = RefCell::new(Role::Asleep);
-        let (tidies, is_held, operations) = (Cell::new(false), Cell::new(false), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, tidies, is_held, operations }))
+        let (tidies, is_held) = (Cell::new(false), Cell::new(false));
+        let (operations, unheard) = (Cell::default(), Cell::default());
+        Self(Rc::new(Object { sql, state, env, role, tidies, is_held, operations, unheard }))
     }
 
     /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
@@ -100,6 +103,11 @@ impl LedgerCore {
     /// Ends a call of one or several messages: only now may the replies leave. After an error, none.
     pub fn conclude(&self) -> Result<(), JsValue> {
         self.0.count(|operations| operations.requests = operations.requests.saturating_add(1));
+        if let Ok(mut role) = self.0.role.try_borrow_mut()
+            && let Role::Shard(shard) = &mut *role
+        {
+            shard.note_call();
+        }
         if self.0.is_held.take() {
             self.0.flush()?;
         }
@@ -145,6 +153,7 @@ impl Object {
                 *role = Role::Treasury(Box::new(self.restore_treasury()?));
             }
             let Role::Treasury(treasury) = &mut *role else { return Err("no treasury".into()) };
+            treasury.note_rows(self.unheard.take(), now());
             let random = u64::from_be_bytes(http::random());
             let step = treasury
                 .step(&settings.limits, errand, random, now())
@@ -174,6 +183,10 @@ impl Object {
                 let value = self.row(&key)?;
                 shard.load(&key, value.as_deref()).map_err(|_| "a stored row cannot be read")?;
             }
+            if shard.lists_machines(&message) {
+                shard.load_listed(self.machines()?).map_err(|_| "a stored row cannot be read")?;
+            }
+            shard.note_rows(self.unheard.take(), now());
             let step =
                 shard.step(&settings.limits, message, asked, now()).map_err(|_| "a row cannot be written")?;
             self.write_all(&step.rows)?;
@@ -193,7 +206,7 @@ impl Object {
             }
             Turn::Reply(outcome) => Reply::Now(outcome),
             Turn::Ask(request, command) => {
-                Reply::After(request, Message { to, of, settled: Vec::new(), command: Some(command) })
+                Reply::After(request, Message { to, of, command: Some(command), ..Message::default() })
             }
         })
     }
@@ -299,6 +312,7 @@ impl Object {
                 let mut role = self.role.try_borrow_mut().map_err(|_| "the ledger is busy")?;
                 let restored = !matches!(*role, Role::Shard(_));
                 let shard = self.awake(&mut role)?;
+                shard.note_rows(self.unheard.take(), now());
                 let step = shard.tick(&settings.limits, now()).map_err(|_| "a row cannot be written")?;
                 self.write_all(&step.rows)?;
                 self.sweep(shard)?;

@@ -5,7 +5,7 @@ use worker::{SqlCursor, SqlStorageValue};
 
 use super::Object;
 use crate::ledger::rows::{self, Row};
-use crate::ledger::shard::Shard;
+use crate::ledger::shard::{MOST_LISTED, Shard};
 use crate::ledger::treasury::Treasury;
 
 /// Stale rows that one alarm takes away: a delete counts as a write.
@@ -90,7 +90,10 @@ impl Object {
     }
 
     fn create_tables(&self) -> worker::Result<()> {
-        [STATE, LOG, JOURNAL].iter().try_for_each(|table| self.exec(table.create, Vec::new()).map(drop))
+        for table in [STATE, LOG, JOURNAL] {
+            self.note_unasked(&self.exec(table.create, Vec::new())?);
+        }
+        Ok(())
     }
 
     fn revocations(&self) -> worker::Result<Vec<Stored>> {
@@ -125,6 +128,23 @@ impl Object {
             operations.rows_read = operations.rows_read.saturating_add(read);
             operations.rows_written = operations.rows_written.saturating_add(written);
         });
+        let (unheard, unasked) = self.unheard.get();
+        self.unheard.set((unheard.saturating_add(read), unasked));
+    }
+
+    /// Notes rows that were written and that no step asked for.
+    fn note_unasked(&self, cursor: &SqlCursor) {
+        let (read, unasked) = self.unheard.get();
+        let written = u64::try_from(cursor.rows_written()).unwrap_or(u64::MAX);
+        self.unheard.set((read, unasked.saturating_add(written)));
+    }
+
+    /// Rows of machines, for a list: as many as are looked at, and one more.
+    pub(super) fn machines(&self) -> worker::Result<Vec<(String, String)>> {
+        let limit = i64::try_from(MOST_LISTED).unwrap_or(i64::MAX).saturating_add(1);
+        let query = "SELECT key, value FROM state WHERE key >= 'machine/' AND key < 'machine0' LIMIT ?";
+        let rows = self.read(query, vec![limit.into()])?;
+        Ok(rows.into_iter().map(|Stored { key, value }| (key, value)).collect())
     }
 
     pub(super) fn write_all(&self, rows: &[Row]) -> worker::Result<()> {
@@ -151,6 +171,7 @@ impl Object {
              AND json_extract(value, '$.day') < ? LIMIT ?)",
             vec![i64::from(day).into(), i64::from(SWEPT_AT_ONCE).into()],
         )?;
+        self.note_unasked(&swept);
         if swept.rows_written() < usize::try_from(SWEPT_AT_ONCE).unwrap_or(0) {
             shard.has_swept(today);
         }

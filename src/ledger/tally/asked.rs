@@ -1,0 +1,97 @@
+//! What was asked of the platform in a UTC day, which is how the free plan's allowances go.
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::day::Day;
+use crate::units::UnixMillis;
+
+const MILLIS_A_DAY: u64 = 86_400_000;
+
+/// Operations of one UTC day. Of those that come after an object's last write, a crash takes the count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Days since the epoch.
+    pub day: Day,
+    /// Requests to the Worker, as far as isolates have told.
+    pub worker: u64,
+    /// Messages to the object, and alarms that rang.
+    pub requests: u64,
+    /// Rows that its SQL read.
+    pub rows_read: u64,
+    /// Rows that its SQL wrote, and alarms set.
+    pub rows_written: u64,
+    /// KV writes.
+    pub kv_writes: u64,
+}
+
+impl Asked {
+    /// The UTC day of a moment.
+    #[must_use]
+    pub const fn day_of(now: UnixMillis) -> Day {
+        Day::from_number(now.millis() / MILLIS_A_DAY)
+    }
+
+    /// Begins at zero if a later day has begun.
+    pub fn roll(&mut self, now: UnixMillis) {
+        let today = Self::day_of(now);
+        if today > self.day {
+            *self = Self { day: today, ..Self::default() };
+        }
+    }
+
+    /// Counts rows that are about to be written, and the alarm that is about to be set.
+    pub fn write(&mut self, rows: usize, alarm: Option<UnixMillis>) {
+        let rows = rows.saturating_add(usize::from(alarm.is_some()));
+        self.rows_written = self.rows_written.saturating_add(u64::try_from(rows).unwrap_or(u64::MAX));
+    }
+
+    /// Counts rows that were read, and those written that no step asked for.
+    pub fn note_rows(&mut self, (read, written): (u64, u64), now: UnixMillis) {
+        self.roll(now);
+        self.rows_read = self.rows_read.saturating_add(read);
+        self.rows_written = self.rows_written.saturating_add(written);
+    }
+
+    /// Counts a message, or an alarm that rang.
+    pub const fn answer(&mut self) {
+        self.requests = self.requests.saturating_add(1);
+    }
+
+    /// Takes in what another object asked, if on the same day.
+    pub const fn take_in(&mut self, other: &Self) {
+        if other.day.number() != self.day.number() {
+            return;
+        }
+        self.worker = self.worker.saturating_add(other.worker);
+        self.requests = self.requests.saturating_add(other.requests);
+        self.rows_read = self.rows_read.saturating_add(other.rows_read);
+        self.rows_written = self.rows_written.saturating_add(other.rows_written);
+        self.kv_writes = self.kv_writes.saturating_add(other.kv_writes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_day_in_utc() {
+        let last = UnixMillis::from_millis(1_795_478_399_999);
+        let first = UnixMillis::from_millis(1_795_478_400_000);
+        let mut asked = Asked::default();
+        asked.roll(last);
+        asked.requests = 7;
+        asked.roll(last);
+        assert_eq!((asked.day, asked.requests), (Day::from_number(20_780), 7));
+        let yesterday = asked;
+        asked.roll(first);
+        assert_eq!((asked.day, asked.requests), (Day::from_number(20_781), 0));
+        asked.roll(last);
+        assert_eq!(asked.day, Day::from_number(20_781), "no day begins again");
+        asked.take_in(&yesterday);
+        assert_eq!(asked.requests, 0, "another day's are not today's");
+        asked.take_in(&Asked { rows_written: 3, ..asked });
+        assert_eq!(asked.rows_written, 3);
+    }
+}
