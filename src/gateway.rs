@@ -193,7 +193,7 @@ pub async fn ledger_state<L: Ledger>(
 ) -> Reply {
     let answer = async {
         authenticate_operator(head, settings, now)?;
-        oversee::ledger(ledger).await
+        oversee::ledger::ledger(ledger).await
     };
     json(200, id, answer.await)
 }

@@ -11,7 +11,8 @@ export function head(request) {
   const { method, url, headers } = request;
   // The platform's own spelling of the address: nothing is left to be normalised.
   const start = url.indexOf("/", url.indexOf("//") + 2);
-  const end = url.slice(start).search(/[?#]/);
+  // Only operators' routes have a use for the query; what is signed has it among its own lines.
+  const end = url.slice(start).search(url.startsWith("/admin/", start) ? /#/ : /[?#]/);
   const path = start < 0 ? "/" : url.slice(start, end < 0 ? undefined : start + end);
   const get = (name) => value(headers.get(name));
   const lines = [

@@ -14,6 +14,8 @@ pub struct Head {
     pub method: String,
     /// The path, as the platform normalised it; the same that routing and logs see.
     pub path: String,
+    /// The query of an operators' route, without its `?`; the others have none.
+    pub query: String,
     /// `Content-Type`.
     pub content_type: Option<String>,
     /// `Content-Encoding`.

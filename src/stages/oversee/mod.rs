@@ -1,0 +1,4 @@
+//! Oversee: what operators ask and change, under `/admin/`.
+
+pub mod ledger;
+pub mod query;
