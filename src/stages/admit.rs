@@ -62,6 +62,14 @@ pub struct Ticket {
     pub standing: Standing,
 }
 
+impl Ticket {
+    /// What is set aside for the request: nothing where a cap was reached.
+    #[must_use]
+    pub fn reserved(&self) -> NanoUsd {
+        if self.budget == Budget::Reserved { self.worst } else { NanoUsd::ZERO }
+    }
+}
+
 /// Asks the ledger; before it the bucket, where that is kept elsewhere.
 ///
 /// # Errors

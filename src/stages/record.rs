@@ -26,6 +26,8 @@ struct LogRecord<'a> {
     model: Option<&'static str>,
     usage: Option<Usage>,
     cost_usd: String,
+    /// What was set aside at admission: what a replay of the log under other caps has to know.
+    reserved_usd: String,
     duration_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_context: Option<&'a str>,
@@ -60,6 +62,7 @@ pub async fn record<L: Ledger>(
         model: answered.asked_model,
         usage: answered.usage,
         cost_usd: answered.cost.to_string(),
+        reserved_usd: ticket.reserved().to_string(),
         duration_ms: u64::try_from(now.since(started).as_millis()).unwrap_or(u64::MAX),
         error_context: settings.log_error_context.then(|| answered.context.as_str()),
     };
