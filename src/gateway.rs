@@ -7,7 +7,7 @@ use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
+use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, LogStore, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, refused};
 use crate::stages::answer::{Answered, answer, keep};
@@ -194,6 +194,22 @@ pub async fn ledger_state<L: Ledger>(
     let answer = async {
         authenticate_operator(head, settings, now)?;
         oversee::ledger::ledger(ledger).await
+    };
+    json(200, id, answer.await)
+}
+
+/// `GET /admin/logs`: 200; 400, 401, 403, 503. A page of the log.
+pub async fn logs<L: Ledger, S: LogStore>(
+    head: &Head,
+    id: &str,
+    settings: &Settings,
+    ledger: &L,
+    store: &S,
+    now: UnixMillis,
+) -> Reply {
+    let answer = async {
+        authenticate_operator(head, settings, now)?;
+        oversee::logs::logs(&head.query, id, ledger, store).await
     };
     json(200, id, answer.await)
 }

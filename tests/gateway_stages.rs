@@ -325,7 +325,8 @@ fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
 #[test]
 fn a_record_says_what_was_set_aside() {
     let record = |settled: &[Settlement]| -> serde_json::Value {
-        serde_json::from_str(settled.first().and_then(|one| one.record.as_deref()).expect("a record")).unwrap()
+        serde_json::from_str(settled.first().and_then(|one| one.record.as_deref()).expect("a record"))
+            .unwrap()
     };
     let world = World::new(Ok(ANSWER));
     let (_, commands, settled) = world.send("Command: pip install requests", Duration::ZERO);

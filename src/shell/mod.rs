@@ -8,6 +8,7 @@ mod enrolments;
 mod http;
 mod keys;
 mod ledger;
+mod logs;
 mod settings;
 mod upstream;
 
@@ -100,6 +101,7 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
             reply
         }
         Route::Revocations => gateway::revocations(request(id, head), &settings, &ledger, now()).await,
+        Route::Logs => gateway::logs(&head, &id, &settings, &ledger, &logs::Store(edge.env()), now()).await,
         Route::LedgerState => gateway::ledger_state(&head, &id, &settings, &ledger, now()).await,
     });
 }

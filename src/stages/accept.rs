@@ -56,6 +56,8 @@ pub enum Route {
     Revocations,
     /// `GET /admin/ledger`.
     LedgerState,
+    /// `GET /admin/logs`.
+    Logs,
     /// `GET /v1/me`.
     Me,
     /// `GET /healthz`.
@@ -107,6 +109,7 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
         "/v1/enroll" => (Route::Enroll, "POST"),
         "/admin/revocations" => (Route::Revocations, "GET, HEAD, POST, DELETE"),
         "/admin/ledger" => (Route::LedgerState, "GET, HEAD"),
+        "/admin/logs" => (Route::Logs, "GET, HEAD"),
         "/v1/me" => (Route::Me, "GET, HEAD"),
         "/healthz" => (Route::Health, "GET, HEAD"),
         "/readyz" => (Route::Ready, "GET, HEAD"),

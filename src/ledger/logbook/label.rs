@@ -87,9 +87,8 @@ pub fn parts(key: &str) -> (&str, Option<UnixMillis>) {
     /// `2026-11-23T02:40:00.000Z`.
     const TIME: usize = 24;
     let split = key.len().checked_sub(TIME).and_then(|at| key.split_at_checked(at));
-    let parted = split.and_then(|(name, time)| {
-        Some((name.strip_suffix(':')?, UnixMillis::parse_rfc3339(time)?))
-    });
+    let parted =
+        split.and_then(|(name, time)| Some((name.strip_suffix(':')?, UnixMillis::parse_rfc3339(time)?)));
     match parted {
         Some((machine, at)) => (machine, Some(at)),
         None => (key, None),
@@ -177,7 +176,10 @@ mod tests {
             text,
             r#"{"first":1795401600000,"last":1795401600000,"count":1,"hashes":7,"machines":"CAEICDAAAIA"}"#
         );
-        for odd in [r#"{"first":1,"last":2,"count":1,"hashes":0,"machines":""}"#, r#"{"first":1,"last":2,"count":1,"hashes":9,"machines":"?"}"#] {
+        for odd in [
+            r#"{"first":1,"last":2,"count":1,"hashes":0,"machines":""}"#,
+            r#"{"first":1,"last":2,"count":1,"hashes":9,"machines":"?"}"#,
+        ] {
             assert!(serde_json::from_str::<Label>(odd).unwrap().may_have("any"), "{odd}");
         }
     }
@@ -187,7 +189,8 @@ mod tests {
         let at = UnixMillis::parse_rfc3339(TIME);
         assert_eq!(parts(&format!("net~2001-db8--_64:{TIME}")), ("net~2001-db8--_64", at));
         assert_eq!(parts(&format!("a:b:{TIME}")), ("a:b", at));
-        for odd in ["", "x", "m:yesterday", TIME, "日本語日本語日本語日本語", &format!("é{TIME}")] {
+        for odd in ["", "x", "m:yesterday", TIME, "日本語日本語日本語日本語", &format!("é{TIME}")]
+        {
             assert_eq!(parts(odd), (odd, None));
         }
     }

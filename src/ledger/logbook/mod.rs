@@ -3,9 +3,9 @@
 
 pub mod departed;
 pub mod label;
-mod waiting;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -83,7 +83,12 @@ mod tests {
     }
 
     fn keys(waiting: &Waiting) -> Vec<(&str, UnixMillis)> {
-        waiting.records.iter().map(|record| parts(&record.key)).map(|(name, at)| (name, at.unwrap())).collect()
+        waiting
+            .records
+            .iter()
+            .map(|record| parts(&record.key))
+            .map(|(name, at)| (name, at.unwrap()))
+            .collect()
     }
 
     #[test]
