@@ -1,67 +1,45 @@
 //! The log in `LOGS_KV`, read.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
+use std::rc::Rc;
 
-use worker::Env;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::Array;
+use worker::js_sys::futures::JsFuture;
 
-use crate::ledger::logbook::label::Label;
 use crate::seams::{Listed, Listing, LogStore, LogUnavailable};
-
-const BINDING: &str = "LOGS_KV";
+use crate::shell::edge::Edge;
 
 /// The log of this environment.
-pub struct Store(pub Env);
+pub struct Store(pub Rc<Edge>);
+
+/// What `edge.mjs` makes of a listing.
+#[derive(Deserialize)]
+struct Page<'a>(#[serde(borrow)] Vec<(String, &'a RawValue)>, Option<String>);
 
 impl LogStore for Store {
     async fn list(&self, from: Option<&str>) -> Result<Listing, LogUnavailable> {
-        let listed = async {
-            let mut list = self.0.kv(BINDING)?.list();
-            if let Some(from) = from {
-                list = list.cursor(from.to_owned());
-            }
-            Ok(list.execute().await?)
-        };
-        let listed: worker::Result<_> = listed.await;
-        let listed = listed.map_err(|error| refused(&error))?;
-        let keys = listed.keys.into_iter().map(|key| {
-            // Metadata of another form is somebody else's.
-            let label: Option<Label> =
-                key.metadata.and_then(|metadata| serde_json::from_value(metadata).ok());
-            Listed { key: key.name, label }
-        });
-        let next = listed.cursor.filter(|cursor| !listed.list_complete && !cursor.is_empty());
+        let listed = JsFuture::from(self.0.log_keys(from)).await.map_err(|error| refused(&error))?;
+        let listed = listed.as_string().unwrap_or_default();
+        let Page(keys, next) = serde_json::from_str(&listed).map_err(|_| LogUnavailable)?;
+        // Metadata of another form is somebody else's.
+        let keys = keys
+            .into_iter()
+            .map(|(key, metadata)| Listed { key, label: serde_json::from_str(metadata.get()).ok() });
         Ok(Listing { keys: keys.collect(), next })
     }
 
     async fn read(&self, keys: &[&str]) -> Result<Vec<Option<String>>, LogUnavailable> {
-        let namespace = self.0.kv(BINDING).map_err(|error| refused(&error))?;
-        let reads = keys.iter().map(|key| namespace.get(key).text()).collect();
-        let values: Result<Vec<_>, _> = all(reads).await.into_iter().collect();
-        values.map_err(|error| refused(&error.into()))
+        let keys = serde_json::to_string(keys).map_err(|_| LogUnavailable)?;
+        let values = JsFuture::from(self.0.log_values(&keys)).await;
+        let values = values.map_err(|error| refused(&error))?;
+        let values = values.dyn_into::<Array>().map_err(|_| LogUnavailable)?;
+        Ok(values.iter().map(|value| value.as_string()).collect())
     }
 }
 
-fn refused(error: &worker::Error) -> LogUnavailable {
-    worker::console_error!("LOGS_KV cannot be read: {error}");
+fn refused(error: &JsValue) -> LogUnavailable {
+    worker::console_error!("LOGS_KV cannot be read: {error:?}");
     LogUnavailable
-}
-
-/// Waits for all of them.
-async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.into_iter().map(|future| (Box::pin(future), None)).collect();
-    poll_fn(|context| {
-        for (future, output) in &mut waiting {
-            if output.is_none()
-                && let Poll::Ready(ready) = future.as_mut().poll(context)
-            {
-                *output = Some(ready);
-            }
-        }
-        if waiting.iter().all(|(_, output)| output.is_some()) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    waiting.into_iter().filter_map(|(_, output)| output).collect()
 }

@@ -52,8 +52,10 @@ pub async fn record<L: Ledger>(
     let record = LogRecord {
         timestamp: ticket.record_at.rfc3339(),
         machine_id: &subject,
-        // The client may have put anything there, a secret too.
-        reported_machine_id: reported.map(|id| redact::redact(id).as_str().to_owned()),
+        // The client may have put anything there, a secret too: it is text of users like any other.
+        reported_machine_id: reported
+            .filter(|_| settings.log_error_context)
+            .map(|id| redact::redact(id).as_str().to_owned()),
         request_id: &ticket.request_id,
         plan: verified.plan(),
         auth: verified.scheme().name(),

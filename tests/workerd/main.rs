@@ -38,5 +38,6 @@ mod signed_attacks;
 mod spend_cap;
 mod strangers;
 mod support;
+mod telemetry;
 mod token_attacks;
 mod upstream;
