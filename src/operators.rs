@@ -5,11 +5,11 @@ use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::seams::{Body, Ledger};
+use crate::seams::{Body, Ledger, LogStore};
 use crate::stages::accept::{Head, Operation, accept_json};
 use crate::stages::authenticate::authenticate_operator;
 use crate::stages::oversee::query::Parameters;
-use crate::stages::oversee::{kill_switch, ledger, machines, metrics, usage};
+use crate::stages::oversee::{kill_switch, ledger, logs, machines, metrics, usage};
 use crate::stages::revoke;
 use crate::units::UnixMillis;
 
@@ -17,11 +17,12 @@ use crate::units::UnixMillis;
 const MOST_BODY_BYTES: usize = 4_096;
 
 /// `/admin/...`: 200; 400, 401, 403, 404, 413, 415, 503.
-pub async fn operate<B: Body, L: Ledger>(
+pub async fn operate<B: Body, L: Ledger, S: LogStore>(
     operation: Operation,
     request: Request<B>,
     settings: &Settings,
     ledger: &L,
+    store: &S,
     now: UnixMillis,
 ) -> Reply {
     let Request { id, head, body, .. } = request;
@@ -38,6 +39,7 @@ pub async fn operate<B: Body, L: Ledger>(
     let limits = &settings.limits;
     match operation {
         Operation::Ledger => json(200, &id, ledger::ledger(ledger).await),
+        Operation::Logs => json(200, &id, logs::logs(query, &id, ledger, store).await),
         Operation::Usage => json(200, &id, usage::usage(query, &id, limits, ledger, now).await),
         Operation::Machines => json(200, &id, machines::machines(query, &id, ledger).await),
         Operation::Machine => json(200, &id, machines::machine(path, &id, ledger).await),

@@ -41,6 +41,7 @@ const KNOWN: &[&str] = &[
     "/admin/machines",
     "/admin/kill-switch",
     "/admin/metrics",
+    "/admin/logs",
     "/v1/me",
     "/healthz",
     "/readyz",

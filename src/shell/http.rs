@@ -42,9 +42,19 @@ pub fn head(lines: &str) -> (Head, Option<String>) {
     let mut header = || next().strip_prefix('=').map(str::to_owned);
     let (content_type, content_encoding, authorization) = (header(), header(), header());
     let (client_address, origin) = (header(), header());
+    let trace = (header(), header());
     let signed = signed_head(lines);
-    let head =
-        Head { method, path, query, content_type, content_encoding, authorization, signed, client_address };
+    let head = Head {
+        method,
+        path,
+        query,
+        content_type,
+        content_encoding,
+        authorization,
+        signed,
+        trace,
+        client_address,
+    };
     (head, origin)
 }
 

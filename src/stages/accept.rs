@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::reject::Reject;
-use crate::stages::authenticate::{Verified, Verifying};
+use crate::stages::authenticate::{Refused, Verified, Verifying};
 use crate::stages::body::{self, Submission};
 
 /// What the routes know of a request before its body.
@@ -24,6 +24,8 @@ pub struct Head {
     pub authorization: Option<String>,
     /// What a signature may cover, where `Signature` or `Signature-Input` is present.
     pub signed: Option<SignedHead>,
+    /// `traceparent` and `tracestate`, unread.
+    pub trace: (Option<String>, Option<String>),
     /// `CF-Connecting-IP`: the client's address, as the platform saw it.
     pub client_address: Option<String>,
 }
@@ -73,6 +75,8 @@ pub enum Operation {
     Ledger,
     /// `/admin/revocations`.
     Revocations,
+    /// `GET /admin/logs`.
+    Logs,
     /// `GET /admin/usage`.
     Usage,
     /// `GET /admin/machines`.
@@ -128,6 +132,7 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
         "/admin/machines" => (Route::Operators(Operation::Machines), "GET, HEAD"),
         "/admin/kill-switch" => (Route::Operators(Operation::KillSwitch), "GET, HEAD, PUT"),
         "/admin/metrics" => (Route::Operators(Operation::Metrics), "GET, HEAD"),
+        "/admin/logs" => (Route::Operators(Operation::Logs), "GET, HEAD"),
         "/v1/me" => (Route::Me, "GET, HEAD"),
         "/healthz" => (Route::Health, "GET, HEAD"),
         "/readyz" => (Route::Ready, "GET, HEAD"),
@@ -179,14 +184,16 @@ pub fn accept_json(head: &Head) -> Result<(), Reject> {
 ///
 /// # Errors
 /// [`Reject::Unauthenticated`], [`Reject::MalformedRequest`].
-pub fn accept_body(accepted: Accepted, verifying: Verifying, body: &[u8]) -> Result<Submitted, Reject> {
+pub fn accept_body(accepted: Accepted, verifying: Verifying, body: &[u8]) -> Result<Submitted, Refused> {
     let Accepted { interface } = accepted;
     let verified = verifying.with_body(body)?;
-    let submission = body::read(body).map_err(Reject::MalformedRequest)?;
-    if interface == Interface::PipAide && submission.machine_id.is_none() {
-        return Err(Reject::MalformedRequest("machine_id is missing."));
+    match body::read(body) {
+        Err(reason) => Err(Refused::to(verified, Reject::MalformedRequest(reason))),
+        Ok(submission) if interface == Interface::PipAide && submission.machine_id.is_none() => {
+            Err(Refused::to(verified, Reject::MalformedRequest("machine_id is missing.")))
+        }
+        Ok(submission) => Ok(Submitted { verified, interface, submission }),
     }
-    Ok(Submitted { verified, interface, submission })
 }
 
 /// `application/json`, with no parameter but `charset=utf-8` (RFC 9110 section 8.3.1).

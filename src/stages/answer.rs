@@ -40,6 +40,10 @@ pub struct Answered {
     pub cost: NanoUsd,
     /// The model that was asked, if one was.
     pub asked_model: Option<&'static str>,
+    /// Whose it is.
+    pub provider: Option<&'static str>,
+    /// The model that answered, in the provider's words.
+    pub response_model: Option<String>,
     /// The text that was looked at, without secrets.
     pub context: Redacted,
     /// What is to be kept for the next who asks, under which name and for how long.
@@ -88,6 +92,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         usage: None,
         cost: NanoUsd::ZERO,
         asked_model: None,
+        provider: None,
+        response_model: None,
         context,
         to_keep: None,
         gave_up: false,
@@ -130,6 +136,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         (false, Budget::Reserved) => {
             let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, &clock).await;
             answered.asked_model = asked.model;
+            answered.provider = asked.provider;
+            answered.response_model = asked.response_model;
             answered.usage = asked.usage;
             answered.charge = asked.charge;
             answered.cost = asked.cost;

@@ -117,6 +117,7 @@ fn unsettled(id: &str, subject: &str, plan: &str, amount: NanoUsd, record_at: Un
         "model": null,
         "usage": null,
         "cost_usd": amount.to_string(),
+        "reserved_usd": amount.to_string(),
         "duration_ms": null,
     })
     .to_string()

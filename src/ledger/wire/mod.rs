@@ -6,6 +6,7 @@ pub mod state;
 pub mod treasury;
 pub mod usage;
 pub(crate) mod verbatim;
+pub mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,8 @@ pub enum Command {
         /// The subject.
         subject: String,
     },
+    /// Which log records wait for KV?
+    Waiting(waiting::Query),
 }
 
 /// What the ledger has to know of a verified credential.
@@ -257,6 +260,8 @@ pub enum Outcome {
     Machines(usage::Machines),
     /// The answer to [`Command::Machine`].
     Machine(Box<usage::MachineDetail>),
+    /// The answer to [`Command::Waiting`].
+    Waiting(waiting::Waiting),
     /// The settlement is posted, or was already.
     Settled,
     /// The answer to [`Command::Look`].

@@ -3,6 +3,7 @@
 pub mod gather;
 pub mod kill_switch;
 pub mod ledger;
+pub mod logs;
 pub mod machines;
 pub mod metrics;
 pub mod query;

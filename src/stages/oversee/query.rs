@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::reject::Reject;
 
 /// Most bytes of a parameter's value.
-const MOST_VALUE: usize = 512;
+const MOST_VALUE: usize = 2_048;
 
 /// Parameters that were given. The route says what it takes: `form`, for whoever sent something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
