@@ -185,7 +185,7 @@ impl Crowd {
         while !self.home.load(Ordering::SeqCst) {
             turn += 17;
             let unknown = format!("ERROR: nobody knows this {turn}");
-            let body = request_body(if turn % 2 == 0 { NO_CV2 } else { &unknown });
+            let body = request_body(if turn.is_multiple_of(2) { NO_CV2 } else { &unknown });
             match line.post("/v1/analyze", &self.tokens[turn % MACHINES], &body) {
                 Some(reply) if reply.status == 200 => {
                     self.answers.fetch_add(1, Ordering::SeqCst);
