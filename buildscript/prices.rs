@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::{Date, Datetime, Offset};
 
-use crate::place;
+use super::place;
 
 /// No token costs a hundredth of a dollar: a larger price was written in another unit.
 const MAX_NANO_USD: u64 = 10_000_000;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::place;
+use super::place;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::place;
+use super::place;
 
 /// The same check that `API_BASE` goes through.
 #[allow(dead_code, reason = "only the check is needed here")]

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{keys, revoke, sign, token};
+use crate::{check, keys, revoke, sign, token};
 
-/// Runs the gateway's keys and tokens from a terminal.
+/// Runs the gateway from a terminal.
 #[derive(Parser)]
 #[command(name = "gatectl", version, about, arg_required_else_help = true)]
 struct Arguments {
@@ -20,6 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Check wrangler.toml, the policies and the secrets' forms (exit code 1 when something is wrong)
+    Check(check::Command),
     /// Make keys for TOKEN_KEYS and OPERATOR_KEYS, or change them without an outage
     #[command(subcommand)]
     Keys(keys::Command),
@@ -42,6 +44,7 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let result = match arguments.command {
+        Command::Check(command) => check::run(&command),
         Command::Keys(command) => keys::run(command),
         Command::Token(command) => token::run(command),
         Command::Sign(command) => sign::run(&command),
