@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{check, keys, revoke, sign, token};
+use crate::{check, keys, kill_switch, logs, machines, revoke, sign, token, usage};
 
 /// Runs the gateway from a terminal.
 #[derive(Parser)]
@@ -35,6 +35,17 @@ enum Command {
     /// In force on the next request. An operator's token is not covered: take its key out of
     /// OPERATOR_KEYS.
     Revoke(Box<revoke::Command>),
+    /// Show what was spent and asked, today and on the days before
+    Usage(Box<usage::Command>),
+    /// Show who calls, how often and for how much, or one of them
+    Machines(Box<machines::Command>),
+    /// Show the log, follow it, or take it out
+    Logs(Box<logs::Command>),
+    /// Stop calls of the model at once, or let them go on
+    ///
+    /// It is kept over restarts. Rules, and answers that were given before, still serve.
+    #[command(subcommand)]
+    KillSwitch(kill_switch::Command),
 }
 
 /// Reads the command line, does what it says, prints the answer.
@@ -49,6 +60,10 @@ pub fn run() -> ExitCode {
         Command::Token(command) => token::run(command),
         Command::Sign(command) => sign::run(&command),
         Command::Revoke(command) => revoke::run(*command),
+        Command::Usage(command) => usage::run(*command),
+        Command::Machines(command) => machines::run(*command),
+        Command::Logs(command) => logs::run(*command, arguments.json),
+        Command::KillSwitch(command) => kill_switch::run(command),
     };
     match result {
         Ok(answer) => Answer::print(&answer, arguments.json),
