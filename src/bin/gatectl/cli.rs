@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{check, keys, kill_switch, logs, machines, revoke, sign, token, usage};
+use crate::{check, keys, kill_switch, logs, machines, revoke, sign, simulate, token, usage};
 
 /// Runs the gateway from a terminal.
 #[derive(Parser)]
@@ -41,6 +41,8 @@ enum Command {
     Machines(Box<machines::Command>),
     /// Show the log, follow it, or take it out
     Logs(Box<logs::Command>),
+    /// Replay an exported log under proposed settings, and tell what they would have refused and spent
+    Simulate(simulate::Command),
     /// Stop calls of the model at once, or let them go on
     ///
     /// It is kept over restarts. Rules, and answers that were given before, still serve.
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Usage(command) => usage::run(*command),
         Command::Machines(command) => machines::run(*command),
         Command::Logs(command) => logs::run(*command, arguments.json),
+        Command::Simulate(command) => simulate::run(&command),
         Command::KillSwitch(command) => kill_switch::run(command),
     };
     match result {

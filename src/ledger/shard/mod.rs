@@ -8,6 +8,7 @@ mod admit;
 mod housekeeping;
 mod leases;
 mod look;
+pub mod rehearsal;
 mod settle;
 mod snapshot;
 
