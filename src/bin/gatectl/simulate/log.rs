@@ -58,6 +58,8 @@ pub struct Record {
     /// Its line, from 0.
     pub line: u32,
     pub auth: Auth,
+    /// Whether it says what was set aside.
+    says_reserved: bool,
     /// Whether the model was asked.
     pub asked: bool,
 }
@@ -155,17 +157,8 @@ impl Log {
         let reserved = read.reserved_usd.as_ref().map(|text| NanoUsd::parse_usd(text));
         let worst = match reserved {
             Some(reserved) => reserved?,
-            None => {
-                self.without_reserved = self.without_reserved.saturating_add(1);
-                cost
-            }
+            None => cost,
         };
-        if reserved.is_some() && worst == NanoUsd::ZERO {
-            self.nothing_reserved = self.nothing_reserved.saturating_add(1);
-        }
-        if read.duration_ms.is_none() {
-            self.unsettled = self.unsettled.saturating_add(1);
-        }
         let auth = match read.auth.as_deref() {
             Some("anonymous") => Auth::Anonymous,
             Some("foreign") => Auth::Foreign,
@@ -183,6 +176,7 @@ impl Log {
             plan: self.plans.place(&read.plan),
             line,
             auth,
+            says_reserved: reserved.is_some(),
             asked: read.source.as_deref() == Some("model") || cost > NanoUsd::ZERO,
         })
     }
@@ -199,6 +193,12 @@ impl Log {
         let before = self.records.len();
         self.records.dedup_by_key(|record| (record.at, record.machine));
         self.repeated = u64::try_from(before.saturating_sub(self.records.len())).unwrap_or(0);
+        let count = |is: &dyn Fn(&Record) -> bool| {
+            u64::try_from(self.records.iter().filter(|record| is(record)).count()).unwrap_or(u64::MAX)
+        };
+        self.without_reserved = count(&|record| !record.says_reserved);
+        self.nothing_reserved = count(&|record| record.says_reserved && record.worst == NanoUsd::ZERO);
+        self.unsettled = count(&|record| record.ended.is_none());
     }
 }
 
