@@ -315,11 +315,12 @@ fn a_large_log_takes_so_long() {
             let cost = if number % 2 == 0 { 150 + number % 100 } else { 0 };
             let mut record =
                 record(usize::try_from(number).unwrap(), &(at, &machine, plan, 1_500, 5_000, cost));
-            record["error_context"] = text.as_str().into();
+            // No two alike: the rules are asked about each.
+            record["error_context"] = format!("{text}{number}").into();
             record
         })
         .collect();
-    let proposed = "MACHINE_RATE = '2/minute'\nMACHINE_BURST = '2'\nMACHINE_CONCURRENCY = '1'\nMACHINE_DAILY_USD = '0.01'\nDAILY_USD = '0.2'";
+    let proposed = "MACHINE_RATE = '2/minute'\nMACHINE_BURST = '2'\nMACHINE_CONCURRENCY = '3'\nMACHINE_DAILY_USD = '0.007'\nDAILY_USD = '0.2'";
     let case = Case::new("large", &log, proposed);
     let began = std::time::Instant::now();
     let output = case.run(&["--json", "--requests", "requests.ndjson"]);

@@ -1,7 +1,10 @@
 //! The log once more, line by line: for what is said about each request, and for the text of those
 //! that lose the model, which the rules are asked about.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -14,8 +17,8 @@ use super::replay::Decision;
 use crate::output::Failure;
 use crate::terminal::{self, Progress};
 
-/// Texts that the rules are asked about: more would take longer than anybody waits.
-const MOST_TEXTS: u64 = 5_000;
+/// Different texts that the rules are asked about: more would take longer than anybody waits.
+const MOST_TEXTS: usize = 10_000;
 
 /// Requests that asked the model, and would not be able to under the proposed settings alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,8 +34,9 @@ pub struct Lost {
 }
 
 #[derive(Deserialize)]
-struct Text {
-    error_context: Option<String>,
+struct Text<'a> {
+    #[serde(borrow, default)]
+    error_context: Option<Cow<'a, str>>,
 }
 
 /// Reads the log again. `decisions` are the current settings' and the proposed ones'.
@@ -55,6 +59,7 @@ pub fn run(
         return Ok(lost);
     }
     let fail = |error: std::io::Error| Failure::new(format!("cannot write the requests: {error}"));
+    let mut texts = Texts::default();
     let mut target = requests.map(File::create).transpose().map_err(fail)?.map(BufWriter::new);
     each_line(path, progress, "looked again at", |number, line| {
         let place = usize::try_from(number).unwrap_or(usize::MAX);
@@ -70,8 +75,7 @@ pub fn run(
             writeln!(target, "{}", terminal::json(&request.to_string())).map_err(fail)?;
         }
         if loses(record, before, after) {
-            let looked_at = lost.with_a_rule.saturating_add(lost.without_a_rule);
-            lost.add((looked_at < MOST_TEXTS).then(|| knows(line, rules_answer)).flatten());
+            lost.add(if rules_answer { texts.is_known(line) } else { Some(false) });
         }
         Ok(())
     })?;
@@ -93,14 +97,25 @@ impl Lost {
     }
 }
 
-/// Whether a rule has an answer; `None` where the record has no text.
-fn knows(line: &str, rules_answer: bool) -> Option<bool> {
-    if !rules_answer {
-        return Some(false);
+/// Texts and whether a rule knows them, by their hashes: the same failure comes again and again.
+#[derive(Default)]
+struct Texts(HashMap<u64, bool>);
+
+impl Texts {
+    /// Whether a rule has an answer; `None` where the record has no text, or where it is one too many.
+    fn is_known(&mut self, line: &str) -> Option<bool> {
+        let text = serde_json::from_str::<Text<'_>>(line).ok()?.error_context?;
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let hash = hasher.finish();
+        if !self.0.contains_key(&hash) && self.0.len() >= MOST_TEXTS {
+            return None;
+        }
+        Some(*self.0.entry(hash).or_insert_with(|| {
+            let text = redact::redact(&text);
+            rules::consult(&facts::read(&text), &text).is_some()
+        }))
     }
-    let text = serde_json::from_str::<Text>(line).ok()?.error_context?;
-    let text = redact::redact(&text);
-    Some(rules::consult(&facts::read(&text), &text).is_some())
 }
 
 type Decided<'a> = Option<(&'a Record, Decision, Decision)>;
