@@ -7,11 +7,13 @@ use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
+use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, LogStore, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, refused};
 use crate::stages::answer::{Answered, answer, keep};
-use crate::stages::authenticate::{Verifying, authenticate, authenticate_operator, foreign_token};
+use crate::stages::authenticate::{
+    Refused, Verified, Verifying, authenticate, authenticate_operator, foreign_token,
+};
 use crate::stages::record::record;
 use crate::stages::{enrol, oversee, revoke};
 use crate::units::UnixMillis;
@@ -44,9 +46,24 @@ pub struct Request<B> {
     pub body: B,
 }
 
-/// What became of an analyse request, for the console.
+/// What became of an analyse request, for operators.
 #[derive(Debug)]
-pub enum Report {
+pub struct Report {
+    /// When it came.
+    pub started: UnixMillis,
+    /// When it had its answer.
+    pub ended: UnixMillis,
+    /// The status of that.
+    pub status: u16,
+    /// Who sent it, where that is known.
+    pub caller: Option<Box<Verified>>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How an analyse request ended.
+#[derive(Debug)]
+pub enum End {
     /// Turned down before an answer was looked for.
     Rejected(Reject),
     /// Answered, or given up after looking; and whether the settlement arrived.
@@ -75,23 +92,27 @@ pub async fn analyze<R: Body, L: Ledger, B: Buckets, U: Upstream, C: AnswerCache
     let Request { id, random, head, body } = request;
     let admitted = match enter(interface, &id, &head, body, settings, services, &clock).await {
         Ok(admitted) => admitted,
-        Err(reject) => {
+        Err(Refused { reject, caller }) => {
             reply(problem::reply(&reject, &id));
-            return Report::Rejected(reject);
+            let status = reject.kind().status;
+            return Report { started, ended: clock(), status, caller, end: End::Rejected(reject) };
         }
     };
     // 5.
     let mut answered =
         answer(&admitted, settings, &services.upstream, &services.cache, &random, &clock).await;
     reply(render(&admitted, &answered));
+    let (status, ended) =
+        (answered.result.as_ref().map_or_else(|reject| reject.kind().status, |_| 200), clock());
     // 6.
-    let recorded = record(&admitted, &answered, settings, &services.ledger, started, clock()).await;
+    let recorded = record(&admitted, &answered, settings, &services.ledger, started, ended).await;
     if let Some((tat, life)) = admitted.ticket.bucket {
         let subject = admitted.submitted.verified.subject().to_string();
         services.buckets.write(&subject, tat, life).await;
     }
     keep(&mut answered, &services.cache).await;
-    Report::Done(Box::new(answered), recorded)
+    let caller = Some(Box::new(admitted.submitted.verified));
+    Report { started, ended, status, caller, end: End::Done(Box::new(answered), recorded) }
 }
 
 /// Steps 1 to 4.
@@ -103,13 +124,16 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     settings: &Settings,
     services: &Services<L, B, U, C, K>,
     clock: impl Fn() -> UnixMillis,
-) -> Result<Admitted, Reject> {
+) -> Result<Admitted, Refused> {
     // 1.
     let accepted = accept_head(interface, head)?;
     // 2.
     let verifying = identify(head, settings, &services.keys, clock()).await?;
     // 3.
-    let body = body.read(settings.max_body_bytes).await?;
+    let body = match body.read(settings.max_body_bytes).await {
+        Ok(body) => body,
+        Err(reject) => return Err(verifying.refused(reject)),
+    };
     let submitted = accept_body(accepted, verifying, &body)?;
     // 4. At the price of now: a body can take its time.
     admit(submitted, id, settings, &services.ledger, &services.buckets, clock()).await
@@ -193,7 +217,23 @@ pub async fn ledger_state<L: Ledger>(
 ) -> Reply {
     let answer = async {
         authenticate_operator(head, settings, now)?;
-        oversee::ledger(ledger).await
+        oversee::ledger::ledger(ledger).await
+    };
+    json(200, id, answer.await)
+}
+
+/// `GET /admin/logs`: 200; 400, 401, 403, 503. A page of the log.
+pub async fn logs<L: Ledger, S: LogStore>(
+    head: &Head,
+    id: &str,
+    settings: &Settings,
+    ledger: &L,
+    store: &S,
+    now: UnixMillis,
+) -> Reply {
+    let answer = async {
+        authenticate_operator(head, settings, now)?;
+        oversee::logs::logs(&head.query, id, ledger, store).await
     };
     json(200, id, answer.await)
 }

@@ -2,7 +2,7 @@
 //!
 //! In the order of a request: [`stages`] hold the five steps, [`token`] proves who calls,
 //! [`ledger`] decides what they may spend, [`analysis`] finds the answer and makes it safe.
-//! [`policy`] holds what operators set. Only `shell` names the Workers runtime; everything else is
+//! [`policy`] holds what operators set, [`telemetry`] what they see of a request. Only `shell` names the Workers runtime; everything else is
 //! plain Rust that the native tests call directly.
 
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@ pub mod seams;
 pub mod stages;
 pub mod status;
 pub mod subject;
+pub mod telemetry;
 pub mod token;
 pub mod units;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::Taken;
+use crate::ledger::logbook::label::Label;
 use crate::ledger::wire::treasury::{Answer, Errand};
 use crate::ledger::wire::{Command, Outcome, Settlement};
 use crate::policy::settings::Provider;
@@ -132,4 +133,35 @@ pub trait AnswerCache {
 
     /// Keeps an answer for `lifetime`.
     async fn put(&self, key: &str, answer: String, lifetime: Duration);
+}
+
+/// A key of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// Its metadata. Others than this gateway wrote none.
+    pub label: Option<Label>,
+}
+
+/// Some keys of the log, in their order as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// At most a thousand.
+    pub keys: Vec<Listed>,
+    /// Where the next listing begins; `None` after the last.
+    pub next: Option<String>,
+}
+
+/// The log could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogUnavailable;
+
+/// The log as KV has it: keys may be listed late, and be gone when they are read.
+#[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
+pub trait LogStore {
+    /// Lists keys, from the beginning or from where an earlier listing ended.
+    async fn list(&self, from: Option<&str>) -> Result<Listing, LogUnavailable>;
+    /// Reads the values of some keys, all at a time.
+    async fn read(&self, keys: &[&str]) -> Result<Vec<Option<String>>, LogUnavailable>;
 }

@@ -323,6 +323,24 @@ fn failures_of_the_upstream_tell_the_limits_too_and_charge_as_they_should() {
 }
 
 #[test]
+fn a_record_says_what_was_set_aside() {
+    let record = |settled: &[Settlement]| -> serde_json::Value {
+        serde_json::from_str(settled.first().and_then(|one| one.record.as_deref()).expect("a record"))
+            .unwrap()
+    };
+    let world = World::new(Ok(ANSWER));
+    let (_, commands, settled) = world.send("Command: pip install requests", Duration::ZERO);
+    let record_of = record(&settled);
+    assert_eq!(record_of["reserved_usd"], NanoUsd::from_nanos(worst(&commands)).to_string());
+    assert_ne!(record_of["reserved_usd"], record_of["cost_usd"]);
+    // A cap that has no room for it.
+    let mut world = World::new(Ok(ANSWER));
+    world.settings.limits.service_daily = NanoUsd::from_nanos(1);
+    let (reply, _, settled) = world.send("Command: pip install requests", Duration::ZERO);
+    assert_eq!((reply.status, &record(&settled)["reserved_usd"]), (429, &"0".into()));
+}
+
+#[test]
 fn the_same_question_gets_the_same_answer_for_nothing() {
     let world = World::new(Ok(ANSWER));
     let question = "Command: pip install requests\nERROR: a failure that only the model knows";

@@ -170,6 +170,7 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
     let batch = shard.batches.pop().expect("a record leaves");
     let record: serde_json::Value = serde_json::from_str(&batch.value).unwrap();
     assert_eq!((&record["outcome"], &record["request_id"]), (&"unsettled".into(), &"r".into()));
+    assert_eq!((&record["reserved_usd"], &record["cost_usd"]), (&"0.0000001".into(), &"0.0000001".into()));
     assert_eq!(batch.key, format!("m:{}", at(0).rfc3339()));
     // It rings again until the record is written.
     assert!(shard.alarm.is_some());

@@ -37,6 +37,7 @@ const KNOWN: &[&str] = &[
     "/v1/enroll",
     "/admin/revocations",
     "/admin/ledger",
+    "/admin/logs",
     "/v1/me",
     "/healthz",
     "/readyz",

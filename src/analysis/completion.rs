@@ -25,6 +25,8 @@ pub struct Completion {
     pub proposal: Proposal,
     /// What it cost, where the provider says so plausibly.
     pub usage: Option<Usage>,
+    /// The model, as the provider calls it, where that is a name.
+    pub model: Option<String>,
 }
 
 /// A completion that cannot be used. It was still paid for.
@@ -104,7 +106,16 @@ pub fn parse(body: &[u8]) -> Result<Completion, CompletionError> {
     if content.is_empty() {
         return fail(CompletionErrorKind::EmptyContent, usage);
     }
-    Ok(Completion { proposal: read_proposal(content), usage })
+    let model = value.get("model").and_then(Value::as_str).filter(|model| is_name(model)).map(str::to_owned);
+    Ok(Completion { proposal: read_proposal(content), usage, model })
+}
+
+/// Whether it is a model's name: it is for operators to see, and no place for a text.
+fn is_name(model: &str) -> bool {
+    (1..=64).contains(&model.len())
+        && model.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'@')
+        })
 }
 
 /// A number of tokens that cannot be is no number: a cap that believes zero never fills.

@@ -8,7 +8,7 @@
 //!   - [`fund`]: a cap that spans machines, as one shard has it;
 //!   - [`replay`]: which nonces were admitted;
 //!   - [`pace`]: how busy the shard is, which decides what is written down when;
-//!   - [`logbook`]: log records on their way to KV.
+//!   - [`logbook`]: log records on their way to KV, and what KV is told of each batch.
 //! - [`treasury`]: what spans shards: leases on the caps, revocations, enrolments.
 //!   - [`revocation`]: which credentials are out of use;
 //!   - [`enrolment`]: which challenges were used, and how many machines enrolled.

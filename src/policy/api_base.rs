@@ -32,6 +32,28 @@ impl ApiBase {
         &self.0
     }
 
+    /// Whose it is, in OpenTelemetry's words for the providers that it knows (`gen_ai.provider.name`), as
+    /// far as the host tells; `openai`, whose protocol they all speak, for another.
+    #[must_use]
+    pub fn provider(&self) -> &'static str {
+        const KNOWN: [(&str, &str); 8] = [
+            ("deepseek.com", "deepseek"),
+            ("openai.azure.com", "azure.ai.openai"),
+            ("groq.com", "groq"),
+            ("mistral.ai", "mistral_ai"),
+            ("anthropic.com", "anthropic"),
+            ("perplexity.ai", "perplexity"),
+            ("x.ai", "x_ai"),
+            ("generativelanguage.googleapis.com", "gcp.gemini"),
+        ];
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        let is_of = |domain: &str| {
+            host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
+        KNOWN.iter().find(|(domain, _)| is_of(domain)).map_or("openai", |(_, name)| name)
+    }
+
     /// The URL of chat completions.
     #[must_use]
     pub fn chat_completions(&self) -> String {

@@ -11,7 +11,8 @@ export function head(request) {
   const { method, url, headers } = request;
   // The platform's own spelling of the address: nothing is left to be normalised.
   const start = url.indexOf("/", url.indexOf("//") + 2);
-  const end = url.slice(start).search(/[?#]/);
+  // Only operators' routes have a use for the query; what is signed has it among its own lines.
+  const end = url.slice(start).search(url.startsWith("/admin/", start) ? /#/ : /[?#]/);
   const path = start < 0 ? "/" : url.slice(start, end < 0 ? undefined : start + end);
   const get = (name) => value(headers.get(name));
   const lines = [
@@ -22,6 +23,8 @@ export function head(request) {
     get("Authorization"),
     get("CF-Connecting-IP"),
     get("Origin"),
+    get("traceparent"),
+    get("tracestate"),
   ];
   if (headers.has("Signature") || headers.has("Signature-Input")) {
     const { protocol, host, search } = new URL(url);
@@ -103,8 +106,10 @@ export class Edge {
    * One deadline for all of it: a provider that queues sends blank lines for minutes, which keeps every
    * shorter time limit from firing.
    */
-  async fetch(url, authorization, content, most, deadline) {
+  async fetch(url, authorization, content, most, deadline, traceparent, tracestate) {
     const headers = { Accept: "application/json" };
+    if (traceparent !== undefined) headers.traceparent = traceparent;
+    if (tracestate !== undefined) headers.tracestate = tracestate;
     if (authorization !== undefined) headers.Authorization = authorization;
     if (content !== undefined) headers["Content-Type"] = "application/json";
     const response = await fetch(url, {
@@ -118,6 +123,27 @@ export class Edge {
     const body = await bodyOf(response, most, most);
     if (response.status === 200 || body === null) return body;
     return [response.status, response.headers.get("Retry-After"), body];
+  }
+
+  /** Up to a thousand keys of the log, from where an earlier listing ended, and where this one did. */
+  async logKeys(from) {
+    const { keys, list_complete, cursor } = await this.env.LOGS_KV.list({ cursor: from });
+    const named = keys.map(({ name, metadata }) => [name, metadata ?? null]);
+    return JSON.stringify([named, list_complete ? null : cursor]);
+  }
+
+  /** The values of some keys of the log, which are a list in JSON. */
+  logValues(keys) {
+    return Promise.all(JSON.parse(keys).map((key) => this.env.LOGS_KV.get(key)));
+  }
+
+  /** A point for the Analytics Engine, where it is bound. One that is lost is no reason to fail. */
+  point(json) {
+    try {
+      this.env.ANALYTICS.writeDataPoint(JSON.parse(json));
+    } catch (error) {
+      console.warn(`ANALYTICS took no point: ${error}`);
+    }
   }
 
   /** An answer in the data centre's cache, which on `workers.dev` and in previews keeps nothing. */

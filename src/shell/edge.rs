@@ -7,6 +7,10 @@ use worker::js_sys::Promise;
 
 #[wasm_bindgen]
 extern "C" {
+    /// A line on the console.
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    pub fn console_log(line: &str);
+
     /// One request, and what the stages need of the platform while they serve it.
     pub type Edge;
 
@@ -36,7 +40,21 @@ extern "C" {
         content: Option<js_sys::Uint8Array>,
         most: usize,
         deadline: f64,
+        traceparent: Option<String>,
+        tracestate: Option<String>,
     ) -> Promise;
+
+    /// Keys of the log with their metadata, and where the listing ended: JSON.
+    #[wasm_bindgen(method, js_name = logKeys)]
+    pub fn log_keys(this: &Edge, from: Option<&str>) -> Promise;
+
+    /// The values of these, a list in JSON: a list of strings and `null`s.
+    #[wasm_bindgen(method, js_name = logValues)]
+    pub fn log_values(this: &Edge, keys: &str) -> Promise;
+
+    /// Writes a point, JSON, to the Analytics Engine.
+    #[wasm_bindgen(method)]
+    pub fn point(this: &Edge, json: &str);
 
     /// What the data centre's cache has under an address, a string or `undefined`.
     #[wasm_bindgen(method)]

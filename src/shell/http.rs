@@ -35,12 +35,27 @@ pub fn random<const N: usize>() -> [u8; N] {
 pub fn head(lines: &str) -> (Head, Option<String>) {
     let mut lines = lines.split('\n');
     let mut next = || lines.next().unwrap_or_default();
-    let (method, path) = (next().to_owned(), next().to_owned());
+    let (method, address) = (next().to_owned(), next());
+    // With its query where the route may have a use for it.
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
     let mut header = || next().strip_prefix('=').map(str::to_owned);
     let (content_type, content_encoding, authorization) = (header(), header(), header());
     let (client_address, origin) = (header(), header());
+    let trace = (header(), header());
     let signed = signed_head(lines);
-    (Head { method, path, content_type, content_encoding, authorization, signed, client_address }, origin)
+    let head = Head {
+        method,
+        path,
+        query,
+        content_type,
+        content_encoding,
+        authorization,
+        signed,
+        trace,
+        client_address,
+    };
+    (head, origin)
 }
 
 /// What a signature may cover, where the request has one.

@@ -8,7 +8,9 @@ mod enrolments;
 mod http;
 mod keys;
 mod ledger;
+mod logs;
 mod settings;
+mod telemetry;
 mod upstream;
 
 use std::rc::Rc;
@@ -20,15 +22,17 @@ use worker::console_error;
 use worker::js_sys::Promise;
 use worker::js_sys::futures::future_to_promise;
 
+use crate::bytes::hex;
 use crate::cors;
-use crate::gateway::{self, Report, Services};
+use crate::gateway::{self, Services};
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::stages::accept::{Head, Interface, Route, route};
-use crate::stages::answer::Answered;
 use crate::status;
+use crate::telemetry::line::Request;
+use crate::telemetry::trace::Trace;
 use crate::units::UnixMillis;
 
 /// What `src/shell/entry.mjs` makes a Worker of.
@@ -77,8 +81,11 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
         },
     };
     let ledger = ledger_of(&edge, &settings);
+    // Who calls the others is known, or turned away.
+    let told = matches!(route, Route::Me) || head.path.starts_with("/admin/");
+    let seen = told.then(|| (now(), route_name(&head), id.clone(), trace_of(&head, &id, http::random())));
     let request = |id: String, head: Head| request_of(id, head, &edge);
-    respond(match route {
+    let reply = match route {
         // The response leaves before the request is recorded.
         Route::Analyze(interface) => {
             return analyze(interface, request(id, head), &settings, ledger, &edge, respond).await;
@@ -100,8 +107,16 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
             reply
         }
         Route::Revocations => gateway::revocations(request(id, head), &settings, &ledger, now()).await,
+        Route::Logs => {
+            gateway::logs(&head, &id, &settings, &ledger, &logs::Store(Rc::clone(&edge)), now()).await
+        }
         Route::LedgerState => gateway::ledger_state(&head, &id, &settings, &ledger, now()).await,
-    });
+    };
+    let status = reply.status;
+    respond(reply);
+    if let Some((started, route, id, trace)) = &seen {
+        telemetry::tell_other(&Request { route, id, trace }, status, *started);
+    }
 }
 
 fn ledger_of(edge: &Rc<Edge>, settings: &Settings) -> ledger::client::Client {
@@ -139,35 +154,31 @@ async fn analyze(
     edge: &Rc<Edge>,
     respond: impl FnOnce(Reply),
 ) {
-    request.random = http::request_id();
+    // Unguessable both: text for the prompt's delimiter, and this request's part in a trace.
+    let random: [u8; 24] = http::random();
+    let (delimiter, span) = random.split_at(16);
+    request.random = hex(delimiter);
+    let trace = Rc::new(trace_of(&request.head, &request.id, span.try_into().unwrap_or_default()));
+    let (id, route) = (request.id.clone(), route_name(&request.head));
     let services = Services {
         buckets: buckets_of(edge, settings),
         ledger,
-        upstream: upstream::Client::new(Rc::clone(edge)),
+        upstream: upstream::Client::new(Rc::clone(edge), Rc::clone(&trace)),
         cache: cache::Answers(Rc::clone(edge)),
         keys: keys::Keys(Rc::clone(edge)),
     };
     let report = gateway::analyze(interface, request, settings, &services, now, respond).await;
-    tell(&report);
+    telemetry::tell(edge, &Request { route: &route, id: &id, trace: &trace }, &report);
 }
 
-/// What operators should see of a request that did not go well.
-fn tell(report: &Report) {
-    match report {
-        Report::Rejected(Reject::LedgerUnavailable) => console_error!("ledger-unavailable"),
-        Report::Rejected(_) => {}
-        Report::Done(answered, recorded) => {
-            let Answered { upstream_error, .. } = answered.as_ref();
-            if let Some(error) = upstream_error {
-                console_error!("upstream: {error:?}");
-            }
-            if recorded.is_err() {
-                console_error!(
-                    "a settlement may be lost: its reservation is charged in full when it expires"
-                );
-            }
-        }
-    }
+fn trace_of(head: &Head, id: &str, span: [u8; 8]) -> Trace {
+    let (parent, state) = &head.trace;
+    Trace::of(parent.as_deref(), state.as_deref(), id, span)
+}
+
+/// `POST /v1/analyze`, of a route that there is.
+fn route_name(head: &Head) -> String {
+    format!("{} {}", head.method, head.path)
 }
 
 /// The moment, by the platform's clock.

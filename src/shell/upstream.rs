@@ -13,6 +13,7 @@ use crate::policy::upstreams::Endpoint;
 use crate::seams::{Failed, Upstream, UpstreamError};
 use crate::shell::edge::Edge;
 use crate::stages::breaker::Breakers;
+use crate::telemetry::trace::Trace;
 
 /// Bytes of an answer that are read. A chat completion with our `max_tokens` is a few kilobytes.
 const MOST_BYTES: usize = 1_048_576;
@@ -24,19 +25,20 @@ thread_local! {
 /// The upstreams, as this isolate knows them.
 pub struct Client {
     edge: Rc<Edge>,
+    trace: Rc<Trace>,
     breakers: Rc<RefCell<Breakers>>,
 }
 
 impl Client {
-    /// All of them.
-    pub fn new(edge: Rc<Edge>) -> Self {
-        Self { edge, breakers: BREAKERS.with(Rc::clone) }
+    /// All of them, which get to know the trace.
+    pub fn new(edge: Rc<Edge>, trace: Rc<Trace>) -> Self {
+        Self { edge, trace, breakers: BREAKERS.with(Rc::clone) }
     }
 }
 
 impl Upstream for Client {
     async fn ask(&self, to: &Endpoint, body: String, deadline: Duration) -> Result<Vec<u8>, Failed> {
-        let post = Post { key: to.key.expose(), json: &body };
+        let post = Post { key: to.key.expose(), json: &body, trace: &self.trace };
         fetch(&self.edge, &to.api_base.chat_completions(), Some(post), MOST_BYTES, deadline).await
     }
 
@@ -49,10 +51,11 @@ impl Upstream for Client {
     }
 }
 
-/// What is posted, and the key that goes with it.
+/// What is posted, and the key and the trace that go with it.
 pub struct Post<'a> {
     key: &'a str,
     json: &'a str,
+    trace: &'a Trace,
 }
 
 /// Fetches a body of at most `most` bytes, all within `deadline`, from where the operator said and
@@ -65,9 +68,12 @@ pub async fn fetch(
     deadline: Duration,
 ) -> Result<Vec<u8>, Failed> {
     let authorization = post.as_ref().map(|post| format!("Bearer {}", post.key));
+    let traceparent = post.as_ref().map(|post| post.trace.parent());
+    let tracestate = post.as_ref().and_then(|post| post.trace.state.clone());
     // Bytes, so that the text is not made UTF-16 in between.
     let content = post.map(|post| Uint8Array::from(post.json.as_bytes()));
-    let fetched = edge.fetch(url, authorization, content, most, deadline.as_secs_f64() * 1_000.0);
+    let deadline = deadline.as_secs_f64() * 1_000.0;
+    let fetched = edge.fetch(url, authorization, content, most, deadline, traceparent, tracestate);
     let fetched = JsFuture::from(fetched).await.map_err(|error| {
         let is_timeout = error.dyn_ref::<js_sys::Error>().is_some_and(|error| error.name() == "TimeoutError");
         if is_timeout { UpstreamError::Timeout } else { UpstreamError::Connection }

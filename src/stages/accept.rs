@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::reject::Reject;
-use crate::stages::authenticate::{Verified, Verifying};
+use crate::stages::authenticate::{Refused, Verified, Verifying};
 use crate::stages::body::{self, Submission};
 
 /// What the routes know of a request before its body.
@@ -14,6 +14,8 @@ pub struct Head {
     pub method: String,
     /// The path, as the platform normalised it; the same that routing and logs see.
     pub path: String,
+    /// The query of an operators' route, without its `?`; the others have none.
+    pub query: String,
     /// `Content-Type`.
     pub content_type: Option<String>,
     /// `Content-Encoding`.
@@ -22,6 +24,8 @@ pub struct Head {
     pub authorization: Option<String>,
     /// What a signature may cover, where `Signature` or `Signature-Input` is present.
     pub signed: Option<SignedHead>,
+    /// `traceparent` and `tracestate`, unread.
+    pub trace: (Option<String>, Option<String>),
     /// `CF-Connecting-IP`: the client's address, as the platform saw it.
     pub client_address: Option<String>,
 }
@@ -54,6 +58,8 @@ pub enum Route {
     Revocations,
     /// `GET /admin/ledger`.
     LedgerState,
+    /// `GET /admin/logs`.
+    Logs,
     /// `GET /v1/me`.
     Me,
     /// `GET /healthz`.
@@ -105,6 +111,7 @@ pub fn route(method: &str, path: &str) -> Result<Route, Reject> {
         "/v1/enroll" => (Route::Enroll, "POST"),
         "/admin/revocations" => (Route::Revocations, "GET, HEAD, POST, DELETE"),
         "/admin/ledger" => (Route::LedgerState, "GET, HEAD"),
+        "/admin/logs" => (Route::Logs, "GET, HEAD"),
         "/v1/me" => (Route::Me, "GET, HEAD"),
         "/healthz" => (Route::Health, "GET, HEAD"),
         "/readyz" => (Route::Ready, "GET, HEAD"),
@@ -149,14 +156,16 @@ pub fn accept_json(head: &Head) -> Result<(), Reject> {
 ///
 /// # Errors
 /// [`Reject::Unauthenticated`], [`Reject::MalformedRequest`].
-pub fn accept_body(accepted: Accepted, verifying: Verifying, body: &[u8]) -> Result<Submitted, Reject> {
+pub fn accept_body(accepted: Accepted, verifying: Verifying, body: &[u8]) -> Result<Submitted, Refused> {
     let Accepted { interface } = accepted;
     let verified = verifying.with_body(body)?;
-    let submission = body::read(body).map_err(Reject::MalformedRequest)?;
-    if interface == Interface::PipAide && submission.machine_id.is_none() {
-        return Err(Reject::MalformedRequest("machine_id is missing."));
+    match body::read(body) {
+        Err(reason) => Err(Refused::to(verified, Reject::MalformedRequest(reason))),
+        Ok(submission) if interface == Interface::PipAide && submission.machine_id.is_none() => {
+            Err(Refused::to(verified, Reject::MalformedRequest("machine_id is missing.")))
+        }
+        Ok(submission) => Ok(Submitted { verified, interface, submission }),
     }
-    Ok(Submitted { verified, interface, submission })
 }
 
 /// `application/json`, with no parameter but `charset=utf-8` (RFC 9110 section 8.3.1).

@@ -11,6 +11,7 @@ use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::seams::{Buckets, Ledger};
 use crate::stages::accept::Submitted;
+use crate::stages::authenticate::Refused;
 use crate::token::Denied;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -62,6 +63,14 @@ pub struct Ticket {
     pub standing: Standing,
 }
 
+impl Ticket {
+    /// What is set aside for the request: nothing where a cap was reached.
+    #[must_use]
+    pub fn reserved(&self) -> NanoUsd {
+        if self.budget == Budget::Reserved { self.worst } else { NanoUsd::ZERO }
+    }
+}
+
 /// Asks the ledger; before it the bucket, where that is kept elsewhere.
 ///
 /// # Errors
@@ -74,8 +83,22 @@ pub async fn admit<L: Ledger, B: Buckets>(
     ledger: &L,
     buckets: &B,
     now: UnixMillis,
-) -> Result<Admitted, Reject> {
-    let context_bytes = context_bound(&submitted, settings);
+) -> Result<Admitted, Refused> {
+    match ticket(&submitted, request_id, settings, ledger, buckets, now).await {
+        Ok(ticket) => Ok(Admitted { submitted, ticket }),
+        Err(reject) => Err(Refused::to(submitted.verified, reject)),
+    }
+}
+
+async fn ticket<L: Ledger, B: Buckets>(
+    submitted: &Submitted,
+    request_id: &str,
+    settings: &Settings,
+    ledger: &L,
+    buckets: &B,
+    now: UnixMillis,
+) -> Result<Ticket, Reject> {
+    let context_bytes = context_bound(submitted, settings);
     let worst = worst_cost(settings, context_bytes, now);
     let subject = submitted.verified.subject().to_string();
     let life = reservation_life(settings.upstream_timeout);
@@ -110,7 +133,7 @@ pub async fn admit<L: Ledger, B: Buckets>(
             let request_id = request_id.to_owned();
             let shard = (shard, epoch);
             let deadline = now.plus(settings.upstream_timeout);
-            let ticket = Ticket {
+            Ok(Ticket {
                 request_id,
                 budget,
                 worst,
@@ -120,8 +143,7 @@ pub async fn admit<L: Ledger, B: Buckets>(
                 shard,
                 bucket,
                 standing,
-            };
-            Ok(Admitted { submitted, ticket })
+            })
         }
         Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
         other => Err(refused(&other)),

@@ -34,6 +34,18 @@ pub enum Source {
     Model,
 }
 
+impl Source {
+    /// The word in log records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Cache => "cache",
+            Self::Model => "model",
+        }
+    }
+}
+
 /// How a request ended, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,6 +60,20 @@ pub enum Ending {
     UpstreamFailed,
     /// The upstream was too slow and no rule had an answer.
     UpstreamTimeout,
+}
+
+impl Ending {
+    /// The word in log records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Uncertain => "uncertain",
+            Self::SpendCapReached => "spend-cap-reached",
+            Self::UpstreamFailed => "upstream-failed",
+            Self::UpstreamTimeout => "upstream-timeout",
+        }
+    }
 }
 
 /// Proof that a request was answered, with all that is left to do about it.
@@ -67,6 +93,10 @@ pub struct Answered {
     pub cost: NanoUsd,
     /// The model that was asked, if one was.
     pub asked_model: Option<&'static str>,
+    /// Whose it is.
+    pub provider: Option<&'static str>,
+    /// The model that answered, in the provider's words.
+    pub response_model: Option<String>,
     /// The text that was looked at, without secrets.
     pub context: Redacted,
     /// What is to be kept for the next who asks, under which name and for how long.
@@ -113,6 +143,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         usage: None,
         cost: NanoUsd::ZERO,
         asked_model: None,
+        provider: None,
+        response_model: None,
         context,
         to_keep: None,
         upstream_error: None,
@@ -153,6 +185,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
         (false, Budget::Reserved) => {
             let asked = ask(&facts, &answered.context, ticket, settings, upstream, random, &clock).await;
             answered.asked_model = asked.model;
+            answered.provider = asked.provider;
+            answered.response_model = asked.response_model;
             answered.usage = asked.usage;
             answered.charge = asked.charge;
             answered.cost = asked.cost;

@@ -62,6 +62,10 @@ pub struct Asked {
     pub result: Result<Proposal, UpstreamError>,
     /// The model that was asked last, if one was.
     pub model: Option<&'static str>,
+    /// Whose it is.
+    pub provider: Option<&'static str>,
+    /// The model that answered, in the provider's words.
+    pub response_model: Option<String>,
     /// What the provider counted, of the last call.
     pub usage: Option<Usage>,
     /// What the ledger is to charge for all calls.
@@ -85,6 +89,8 @@ pub async fn ask<U: Upstream>(
     let mut asked = Asked {
         result: Err(UpstreamError::Resting),
         model: None,
+        provider: None,
+        response_model: None,
         usage: None,
         charge: Charge::Nothing,
         cost: NanoUsd::ZERO,
@@ -117,6 +123,7 @@ pub async fn ask<U: Upstream>(
         let request = ChatRequest::new(to.model, &messages, settings.max_output_tokens);
         let Ok(body) = serde_json::to_string(&request) else { return asked };
         asked.model = Some(to.model.model);
+        asked.provider = Some(to.api_base.provider());
         let started = clock();
         let outcome = upstream.ask(to, body, attempts.left(started)).await;
         let now = clock();
@@ -136,8 +143,13 @@ pub async fn ask<U: Upstream>(
                         .min(bound)
                 });
                 asked.add(cost);
-                asked.result =
-                    read.map(|completion| completion.proposal).map_err(|_| UpstreamError::Unusable);
+                asked.result = match read {
+                    Ok(completion) => {
+                        asked.response_model = completion.model;
+                        Ok(completion.proposal)
+                    }
+                    Err(_) => Err(UpstreamError::Unusable),
+                };
                 return asked;
             }
             Err(failed) => failed,

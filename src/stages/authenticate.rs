@@ -28,6 +28,29 @@ pub struct Verified {
     shown: Shown,
 }
 
+/// A refusal, and to whom, where that is known.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub reject: Reject,
+    /// Who.
+    pub caller: Option<Box<Verified>>,
+}
+
+impl Refused {
+    /// A refusal to somebody known.
+    #[must_use]
+    pub fn to(caller: Verified, reject: Reject) -> Self {
+        Self { reject, caller: Some(Box::new(caller)) }
+    }
+}
+
+impl From<Reject> for Refused {
+    fn from(reject: Reject) -> Self {
+        Self { reject, caller: None }
+    }
+}
+
 /// A caller whose head is verified. What is signed has still to be held against the body.
 #[derive(Debug)]
 pub struct Verifying(Pending);
@@ -109,6 +132,16 @@ impl Verified {
 }
 
 impl Verifying {
+    /// A refusal before the body was held against what was signed. Where that is still to be done, nobody
+    /// is known yet.
+    #[must_use]
+    pub fn refused(self, reject: Reject) -> Refused {
+        match self.0 {
+            Pending::Nothing(verified) => Refused::to(verified, reject),
+            Pending::Digest(_) => reject.into(),
+        }
+    }
+
     /// Holds the body, as received, against what was signed.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ struct LogRecord<'a> {
     model: Option<&'static str>,
     usage: Option<Usage>,
     cost_usd: String,
+    /// What was set aside at admission: what a replay of the log under other caps has to know.
+    reserved_usd: String,
     duration_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_context: Option<&'a str>,
@@ -50,8 +52,10 @@ pub async fn record<L: Ledger>(
     let record = LogRecord {
         timestamp: ticket.record_at.rfc3339(),
         machine_id: &subject,
-        // The client may have put anything there, a secret too.
-        reported_machine_id: reported.map(|id| redact::redact(id).as_str().to_owned()),
+        // The client may have put anything there, a secret too: it is text of users like any other.
+        reported_machine_id: reported
+            .filter(|_| settings.log_error_context)
+            .map(|id| redact::redact(id).as_str().to_owned()),
         request_id: &ticket.request_id,
         plan: verified.plan(),
         auth: verified.scheme().name(),
@@ -60,6 +64,7 @@ pub async fn record<L: Ledger>(
         model: answered.asked_model,
         usage: answered.usage,
         cost_usd: answered.cost.to_string(),
+        reserved_usd: ticket.reserved().to_string(),
         duration_ms: u64::try_from(now.since(started).as_millis()).unwrap_or(u64::MAX),
         error_context: settings.log_error_context.then(|| answered.context.as_str()),
     };

@@ -105,6 +105,7 @@ fn assert_record(record: &Record, reply: &Reply, machine: &str, source: &str) {
     assert!(record.fields["duration_ms"].is_u64(), "{record:?}");
     let answer = reply.json();
     assert_eq!(record.fields["cost_usd"], answer["cost_usd"], "{record:?}");
+    assert!(nano_usd(&record.fields["reserved_usd"]) >= nano_usd(&record.fields["cost_usd"]), "{record:?}");
     if source == "model" {
         assert_eq!(record.text("model"), "deepseek-chat", "{record:?}");
         assert_eq!(record.fields["usage"]["prompt_tokens"], PROMPT_TOKENS, "{record:?}");

@@ -9,6 +9,7 @@
 // These tests wait for real processes: here is the edge where the clock is read.
 #![allow(clippy::disallowed_methods)]
 
+mod admin_logs;
 mod anonymous;
 mod bad_input;
 mod buckets;
@@ -37,5 +38,6 @@ mod signed_attacks;
 mod spend_cap;
 mod strangers;
 mod support;
+mod telemetry;
 mod token_attacks;
 mod upstream;

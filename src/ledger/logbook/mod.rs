@@ -2,8 +2,10 @@
 //! for, and leave in batches: KV allows a thousand writes a day where requests are many more.
 
 pub mod departed;
+pub mod label;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::departed::Departed;
+use self::label::Label;
+use crate::ledger::wire::waiting::Left;
 use crate::units::UnixMillis;
 
 /// KV writes that may follow each other at once.
@@ -85,6 +89,8 @@ pub struct Batch {
     pub value: String,
     /// The number of the last record.
     pub last: u64,
+    /// Its metadata.
+    pub label: Label,
 }
 
 /// The records of one shard.
@@ -100,6 +106,8 @@ pub struct Logbook {
     /// Records before this one have left.
     first: u64,
     left: Departed,
+    /// Batches of which KV may not tell yet. Only in memory.
+    lately: VecDeque<(UnixMillis, Left)>,
     chunks: VecDeque<Chunk>,
     /// A bucket of KV writes like [`crate::ledger::bucket`], in milliseconds.
     allowance: UnixMillis,
@@ -277,7 +285,8 @@ impl Logbook {
             value.push_str(&entry.line);
             value
         });
-        Some(Batch { key, value, last })
+        let label = Label::of(batch().map(|entry| entry.key.as_str()));
+        Some(Batch { key, value, last, label })
     }
 
     /// The batch up to `last` is in KV.
@@ -292,6 +301,7 @@ impl Logbook {
         for entry in self.entries.range(..count) {
             self.bytes = self.bytes.saturating_sub(entry.line.len());
         }
+        self.note_left(count, now);
         self.left.add(self.entries.drain(..count).map(|entry| entry.key), now);
         self.oldest_at = now;
         self.forget_chunks();

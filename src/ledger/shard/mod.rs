@@ -193,6 +193,9 @@ impl Shard {
                 (Turn::Reply(Outcome::Changed), false)
             }
             Some(Command::State) => (Turn::Reply(Outcome::State(Box::new(self.state(now)))), false),
+            Some(Command::Waiting(query)) => {
+                (Turn::Reply(Outcome::Waiting(self.logbook.waiting(&query, now))), false)
+            }
         };
         // Asked for together with a row that says so: numbers are not used twice.
         let ask = if matches!(turn, Turn::Reply(_)) { self.ask_ahead(limits, now) } else { None };

@@ -86,6 +86,7 @@ fn unsettled(id: &str, reservation: &Reservation) -> String {
         "model": null,
         "usage": null,
         "cost_usd": reservation.amount.to_string(),
+        "reserved_usd": reservation.amount.to_string(),
         "duration_ms": null,
     })
     .to_string()

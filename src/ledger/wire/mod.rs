@@ -3,6 +3,7 @@
 pub mod state;
 pub mod treasury;
 pub(crate) mod verbatim;
+pub mod waiting;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,8 @@ pub enum Command {
     },
     /// How does the shard itself stand?
     State,
+    /// Which log records wait for KV?
+    Waiting(waiting::Query),
 }
 
 /// What the ledger has to know of a verified credential.
@@ -221,6 +224,8 @@ pub enum Outcome {
     Changed,
     /// The answer to [`Command::State`].
     State(Box<state::ShardState>),
+    /// The answer to [`Command::Waiting`].
+    Waiting(waiting::Waiting),
     /// The settlement is posted, or was already.
     Settled,
     /// The answer to [`Command::Look`].

@@ -87,9 +87,33 @@ fn what_a_shard_is_told_has_one_form() {
             r#"{"restore":{"target":{"issued_before":5},"revision":4}}"#,
         ),
         (Command::State, r#""state""#),
+        (
+            Command::Waiting(waiting::Query {
+                machine: Some("m".to_owned()),
+                from: AT,
+                before: Some(waiting::Position(AT, 7, 1)),
+                most: 50,
+            }),
+            r#"{"waiting":{"machine":"m","from":5,"before":[5,7,1],"most":50}}"#,
+        ),
     ] {
         pinned(&command, text);
     }
+}
+
+#[test]
+fn records_that_wait_have_one_form() {
+    let key = format!("m:{}", AT.rfc3339());
+    let label = crate::ledger::logbook::label::Label::of([key.as_str()].into_iter());
+    let waiting = waiting::Waiting {
+        records: vec![waiting::Record { key: key.clone(), line: r#"{"a":1}"#.to_owned() }],
+        is_cut: true,
+        left: vec![waiting::Left { key, label }],
+    };
+    pinned(
+        &Outcome::Waiting(waiting),
+        r#"{"waiting":{"records":[{"key":"m:1970-01-01T00:00:00.005Z","line":{"a":1}}],"is_cut":true,"left":[{"key":"m:1970-01-01T00:00:00.005Z","label":{"first":5,"last":5,"count":1,"hashes":7,"machines":"AGhAAABAACE"}}]}}"#,
+    );
 }
 
 #[test]

@@ -94,6 +94,8 @@ impl Fault {
 pub struct Asked {
     pub path: String,
     pub authorization: Option<String>,
+    /// `traceparent` and `tracestate`.
+    pub trace: (Option<String>, Option<String>),
     pub body: Value,
     /// Bytes of all messages: the most tokens that they can be.
     pub prompt_tokens: u64,
@@ -201,12 +203,19 @@ fn read(stream: &TcpStream) -> Option<(Asked, String)> {
     let path = first.split(' ').nth(1)?.to_owned();
     let mut length = 0;
     let mut authorization = None;
+    let mut trace = (None, None);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().ok()?;
+        }
+        if name.eq_ignore_ascii_case("traceparent") {
+            trace.0 = Some(value.trim().to_owned());
+        }
+        if name.eq_ignore_ascii_case("tracestate") {
+            trace.1 = Some(value.trim().to_owned());
         }
         if name.eq_ignore_ascii_case("authorization") {
             authorization = Some(value.trim().to_owned());
@@ -220,7 +229,7 @@ fn read(stream: &TcpStream) -> Option<(Asked, String)> {
     let bytes: usize =
         messages.iter().map(|message| message["content"].as_str().unwrap_or_default().len()).sum();
     let completion_tokens = body["max_tokens"].as_u64().unwrap_or(8_192);
-    Some((Asked { path, authorization, prompt_tokens: bytes as u64, completion_tokens, body }, text))
+    Some((Asked { path, authorization, trace, prompt_tokens: bytes as u64, completion_tokens, body }, text))
 }
 
 fn answer(

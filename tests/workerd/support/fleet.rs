@@ -94,6 +94,11 @@ impl Fleet {
         Member { port: port.unwrap_or_else(|| panic!("{name} does not listen: {ports:?}")) }
     }
 
+    /// The folder of their storage.
+    pub fn storage(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
     /// All that they have printed.
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("output.txt")).unwrap_or_default()

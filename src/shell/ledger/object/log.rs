@@ -11,10 +11,10 @@ impl Object {
     /// Puts a batch of the log into KV.
     pub(super) async fn write_log(self: &Rc<Self>, settings: &Rc<Settings>, batch: Batch) {
         self.count(|operations| operations.kv_writes = operations.kv_writes.saturating_add(1));
-        let Batch { key, value, last } = batch;
+        let Batch { key, value, last, label } = batch;
         let seconds = settings.log_retention_days.saturating_mul(86_400);
         let put = async {
-            let put = self.env.kv("LOGS_KV")?.put(&key, value)?;
+            let put = self.env.kv("LOGS_KV")?.put(&key, value)?.metadata(&label)?;
             Ok(put.expiration_ttl(seconds).execute().await?)
         };
         let written: worker::Result<()> = put.await;

@@ -1,4 +1,4 @@
-//! Oversee: how the ledger's objects stand, as operators see it: `GET /admin/ledger`.
+//! How the ledger's objects stand: `GET /admin/ledger`.
 
 use std::collections::BTreeMap;
 
