@@ -228,22 +228,22 @@ fn a_fault_in_a_policy_is_named_with_its_place() {
 fn an_environment_is_checked_by_itself() {
     let project = Project::new("environments");
     let shipped = project.read("wrangler.toml");
-    let staging = "\n[env.staging]\n[env.staging.vars]\nDAILY_USD = \"1\"\n\
-                   [[env.staging.durable_objects.bindings]]\nname = \"LEDGER\"\nclass_name = \"Ledger\"\n\
-                   [[env.staging.kv_namespaces]]\nbinding = \"LOGS_KV\"\nid = \"0123456789abcdef0123456789abcdef\"\n";
-    let right = format!("{shipped}{staging}");
+    let trial = "\n[env.trial]\n[env.trial.vars]\nDAILY_USD = \"1\"\n\
+                   [[env.trial.durable_objects.bindings]]\nname = \"LEDGER\"\nclass_name = \"Ledger\"\n\
+                   [[env.trial.kv_namespaces]]\nbinding = \"LOGS_KV\"\nid = \"0123456789abcdef0123456789abcdef\"\n";
+    let right = format!("{shipped}{trial}");
     project.write("wrangler.toml", &right);
-    for arguments in [&["--env", "staging", "--deploy"][..], &[]] {
+    for arguments in [&["--env", "trial", "--deploy"][..], &[]] {
         let output = project.check(arguments);
         assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     }
     for (from, to, at, words) in [
         ("DAILY_USD = \"1\"", "DAILY_USD = \"one\"", "DAILY_USD = \"one\"", "must be dollars"),
         (
-            "[env.staging.vars]\nDAILY_USD = \"1\"\n",
+            "[env.trial.vars]\nDAILY_USD = \"1\"\n",
             "",
-            "[env.staging]",
-            "env.staging.vars is missing: an environment does not take over [vars]",
+            "[env.trial]",
+            "env.trial.vars is missing: an environment does not take over [vars]",
         ),
         (
             "binding = \"LOGS_KV\"\nid = \"0123",
@@ -252,22 +252,22 @@ fn an_environment_is_checked_by_itself() {
             "LOGS_KV is missing",
         ),
         (
-            "[[env.staging.durable_objects.bindings]]\nname = \"LEDGER\"\nclass_name = \"Ledger\"\n",
+            "[[env.trial.durable_objects.bindings]]\nname = \"LEDGER\"\nclass_name = \"Ledger\"\n",
             "",
-            "[env.staging]",
-            "bind class Ledger to it under [[env.staging.durable_objects.bindings]]",
+            "[env.trial]",
+            "bind class Ledger to it under [[env.trial.durable_objects.bindings]]",
         ),
         (
-            "[env.staging]\n",
-            "[env.staging]\nRULES = \"off\"\n",
+            "[env.trial]\n",
+            "[env.trial]\nRULES = \"off\"\n",
             "RULES = \"off\"",
-            "stands outside of [env.staging.vars]",
+            "stands outside of [env.trial.vars]",
         ),
     ] {
         let broken = right.replacen(from, to, 1);
         assert_ne!(broken, right);
         project.write("wrangler.toml", &broken);
-        let output = project.check(&["--env", "staging"]);
+        let output = project.check(&["--env", "trial"]);
         assert_eq!(output.status.code(), Some(1), "{to}");
         let place = format!("wrangler.toml:{}: ", line_of(&broken, at));
         let found = stdout(&output).lines().any(|line| line.starts_with(&place) && line.contains(words));
@@ -275,9 +275,9 @@ fn an_environment_is_checked_by_itself() {
         // It is not the top level's fault.
         assert_eq!(project.check(&[]).status.code(), Some(0), "{to}");
     }
-    let output = project.check(&["--env", "stageing"]);
+    let output = project.check(&["--env", "trail"]);
     assert!(
-        stdout(&output).contains("env.stageing there is no such environment; did you mean staging?"),
+        stdout(&output).contains("env.trail there is no such environment; did you mean trial?"),
         "{}",
         stdout(&output)
     );

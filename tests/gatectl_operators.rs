@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 fn usage() -> Value {
     json!({
         "day": 20784, "started_at": "2026-11-26T00:00:00.000Z", "resets_at": "2026-11-27T00:00:00.000Z", "model": "on",
-        "service": { "spent_usd": "4.5123", "cap_usd": "5" },
+        "service": { "spent_usd": "4.5123", "reserved_usd": "0.02", "cap_usd": "5" },
         "plans": [
             { "plan": "standard", "spent_usd": "4.5", "cap_usd": null, "requests": 12345 },
             { "plan": "trusted", "spent_usd": "0.0123", "cap_usd": "0.01", "requests": 7 },
@@ -42,7 +42,7 @@ fn usage_is_a_table_or_json() {
         ("GET /admin/usage?days=30", "Bearer a.b.c")
     );
     let expected = "\
-Spent $4.5123 of $5 (90%) since 2026-11-26T00:00:00.000Z; the next day begins at 2026-11-27T00:00:00.000Z. The model may be asked.
+Spent $4.5123 and $0.02 set aside of $5 (90%) since 2026-11-26T00:00:00.000Z; the next day begins at 2026-11-27T00:00:00.000Z. The model may be asked.
 
 PLAN      REQUESTS  SPENT $  CAP $
 standard    12,345      4.5      -
@@ -102,13 +102,15 @@ fn colour_is_for_terminals_that_want_it() {
 fn machines_are_listed_and_shown() {
     let machine = json!({ "machine_id": "net~2001-db8--_64", "plan": "anonymous", "requests": 1000,
         "spent_usd": "0.02", "in_flight": 1, "seen_at": "2026-11-26T01:02:03.000Z" });
-    let server = Server::of(&json!({ "day": 1, "machines": [machine], "request_id": "r" }));
+    let server =
+        Server::of(&json!({ "day": 1, "machines": [machine], "complete": false, "request_id": "r" }));
     let output = server.gatectl(&["machines", "--order", "seen", "--limit", "5"]);
     let expected = "\
 MACHINE            PLAN       REQUESTS  SPENT $  IN FLIGHT  SEEN
 net~2001-db8--_64  anonymous     1,000     0.02          1  2026-11-26T01:02:03.000Z
 ";
     assert_eq!((code(&output), stdout(&output)), (0, expected), "{}", stderr(&output));
+    assert!(stderr(&output).contains("one may be missing"));
     assert_eq!(server.requests()[0].line, "GET /admin/machines?order=seen&limit=5");
 
     let mut detail = machine;

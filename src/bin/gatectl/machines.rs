@@ -39,6 +39,8 @@ enum Order {
 #[derive(Deserialize)]
 struct List {
     machines: Vec<Machine>,
+    /// Whether every machine of today was looked at.
+    complete: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +82,9 @@ pub fn run(command: Command) -> Result<Answer, Failure> {
     };
     let parameters = [("order", Some(order.to_owned())), ("limit", Some(command.limit.to_string()))];
     let (list, json) = gateway.get::<List>(&with_query("/admin/machines", &parameters))?;
-    Ok(Answer::new(table(&list.machines, paint), json))
+    let note = (list.complete == Some(false))
+        .then(|| "there are more machines today than the gateway looks at: one may be missing".to_owned());
+    Ok(Answer { text: table(&list.machines, paint), note, json, is_no: false })
 }
 
 fn table(machines: &[Machine], paint: Paint) -> String {

@@ -36,6 +36,8 @@ struct Usage {
 #[derive(Deserialize)]
 struct Spend {
     spent_usd: String,
+    /// For requests that are under way.
+    reserved_usd: Option<String>,
     cap_usd: Option<String>,
 }
 
@@ -81,7 +83,10 @@ fn text(usage: &Usage, paint: Paint) -> String {
         "on" => "The model may be asked.".to_owned(),
         _ => paint.colour(Colour::Red, "The kill switch is used: no model is asked."),
     };
-    let Spend { spent_usd, cap_usd } = &usage.service;
+    let Spend { spent_usd, reserved_usd, cap_usd } = &usage.service;
+    let reserved = reserved_usd.as_ref().filter(|reserved| *reserved != "0");
+    let reserved =
+        reserved.map(|reserved| format!(" and ${} set aside", plain(reserved))).unwrap_or_default();
     let share = cap_usd.as_ref().and_then(|cap| share(spent_usd, cap));
     let of = match (cap_usd, share) {
         (Some(cap), Some((percent, colour))) => {
@@ -92,7 +97,7 @@ fn text(usage: &Usage, paint: Paint) -> String {
         _ => String::new(),
     };
     let head = format!(
-        "Spent ${}{of} since {}; the next day begins at {}. {model}",
+        "Spent ${}{reserved}{of} since {}; the next day begins at {}. {model}",
         plain(spent_usd),
         plain(&usage.started_at),
         plain(&usage.resets_at)
