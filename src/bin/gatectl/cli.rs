@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{check, keys, kill_switch, logs, machines, revoke, sign, simulate, token, usage};
+use crate::{check, completions, keys, kill_switch, logs, machines, revoke, sign, simulate, token, usage};
 
 /// Runs the gateway from a terminal.
 #[derive(Parser)]
@@ -48,6 +48,10 @@ enum Command {
     /// It is kept over restarts. Rules, and answers that were given before, still serve.
     #[command(subcommand)]
     KillSwitch(kill_switch::Command),
+    /// Print a script that completes these commands in a shell
+    ///
+    /// For bash: `source <(gatectl completions bash)` in ~/.bashrc.
+    Completions(completions::Command),
 }
 
 /// Reads the command line, does what it says, prints the answer.
@@ -67,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Logs(command) => logs::run(*command, arguments.json),
         Command::Simulate(command) => simulate::run(&command),
         Command::KillSwitch(command) => kill_switch::run(command),
+        Command::Completions(command) => completions::run(&command, Arguments::command()),
     };
     match result {
         Ok(answer) => Answer::print(&answer, arguments.json),

@@ -18,6 +18,8 @@ mod check;
 #[cfg(not(target_arch = "wasm32"))]
 mod cli;
 #[cfg(not(target_arch = "wasm32"))]
+mod completions;
+#[cfg(not(target_arch = "wasm32"))]
 mod edge;
 #[cfg(not(target_arch = "wasm32"))]
 mod gateway;
