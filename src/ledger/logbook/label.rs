@@ -7,6 +7,8 @@
 //! 1,024 it is one in 11, with 2,048 one in three, with 13,000, the most that a batch has room for, nine in
 //! ten: such a batch is read in vain, and nothing else happens. No machine that is in a batch is missed.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -40,7 +42,7 @@ impl Label {
     /// The label of records with these keys: a machine, `:`, and a time each.
     pub fn of<'a>(keys: impl Iterator<Item = &'a str>) -> Self {
         let (mut first, mut last, mut count) = (None::<UnixMillis>, UnixMillis::default(), 0_u32);
-        let mut hashes_of = Vec::new();
+        let mut hashes_of = HashSet::new();
         for key in keys {
             count = count.saturating_add(1);
             let (machine, at) = parts(key);
@@ -48,14 +50,12 @@ impl Label {
                 first = Some(first.map_or(at, |first| first.min(at)));
                 last = last.max(at);
             }
-            hashes_of.push(hash(machine));
+            hashes_of.insert(hash(machine));
         }
-        hashes_of.sort_unstable();
-        hashes_of.dedup();
         let machines = hashes_of.len().max(1);
         let bytes = machines.saturating_mul(BITS_A_MACHINE).div_ceil(8).clamp(FEWEST_BYTES, MOST_BYTES);
         // The number that sets half of all bits, which leaves the fewest mistakes.
-        let ideal = bytes.saturating_mul(8 * 69) / 100 / machines;
+        let ideal = (bytes.saturating_mul(8 * 69) / 100).checked_div(machines).unwrap_or(0);
         let hashes = u32::try_from(ideal).unwrap_or(MOST_HASHES).clamp(1, MOST_HASHES);
         let mut filter = vec![0_u8; bytes];
         for hash in hashes_of {

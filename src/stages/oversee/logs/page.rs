@@ -165,12 +165,14 @@ pub async fn page<L: Ledger, S: LogStore>(
         None => waiting(wanted, ledger, &mut found).await?,
         Some(_) => HashMap::new(),
     };
-    let (mut candidates, next_segment) = list(wanted, left, store).await?;
-    candidates.sort_unstable_by(|one, other| (other.last, &other.key).cmp(&(one.last, &one.key)));
+    let (candidates, next_segment) = list(wanted, left, store).await?;
+    let mut order: Vec<(Position, usize)> =
+        candidates.iter().enumerate().map(|(place, one)| (Position::start_of(one.last), place)).collect();
+    order.sort_unstable_by(|one, other| other.cmp(one));
     let (mut reads, mut bytes) = (0_usize, 0_usize);
-    let mut rest = candidates.as_slice();
-    while let Some(next) = rest.first().filter(|next| !found.is_enough(next.last)) {
-        let unread = Position::start_of(UnixMillis::from_millis(next.last.millis().saturating_add(1)));
+    let mut rest = order.as_slice();
+    while let Some((Position(last, ..), _)) = rest.first().filter(|(last, _)| !found.is_enough(last.0)) {
+        let unread = Position::start_of(UnixMillis::from_millis(last.millis().saturating_add(1)));
         if reads >= MOST_READS || bytes >= MOST_BYTES {
             if wanted.before().is_none_or(|before| unread < before) {
                 found.is_complete_from(unread);
@@ -182,9 +184,10 @@ pub async fn page<L: Ledger, S: LogStore>(
         }
         let (now, later) = rest.split_at(rest.len().min(AT_A_TIME));
         rest = later;
-        let keys: Vec<&str> = now.iter().map(|candidate| candidate.key.as_str()).collect();
+        let now = || now.iter().filter_map(|(_, place)| candidates.get(*place));
+        let keys: Vec<&str> = now().map(|candidate| candidate.key.as_str()).collect();
         reads = reads.saturating_add(keys.len());
-        for (candidate, text) in now.iter().zip(store.read(&keys).await?) {
+        for (candidate, text) in now().zip(store.read(&keys).await?) {
             // Gone by now, or not there yet.
             let Some(text) = text else { continue };
             bytes = bytes.saturating_add(text.len());
