@@ -84,7 +84,7 @@ fn play(seed: u64, machines: u64, requests: u64, apart: u64) -> BTreeMap<&'stati
         }
         let machine = random.below(machines);
         let plan = ["standard", "trusted", "trusted", "gone"]
-            [if machine % 97 == 0 { 3 } else { (machine % 3) as usize }];
+            [if machine.is_multiple_of(97) { 3 } else { (machine % 3) as usize }];
         let worst = NanoUsd::from_nanos(1_000 + random.below(4_000));
         let (id, subject) = (number.to_string(), format!("m{machine}"));
         let admission = Admission {

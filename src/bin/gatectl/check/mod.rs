@@ -45,12 +45,11 @@ pub fn run(command: &Command) -> Result<Answer, Failure> {
     let mut report = Report::new(command.deploy);
     let shown = command.config.display().to_string();
     let document = Document::parse(&shown, &text, &mut report);
-    if let Some(document) = &document {
-        if let Some(scope) = document.scope(command.env.as_deref(), &mut report) {
-            let secrets = command.secrets.as_deref().map(SecretsFile::read).transpose()?;
-            let buckets_in_kv = settings::check(&scope, secrets.as_ref(), &mut report);
-            bindings::check(&scope, buckets_in_kv, edge::now()?, &mut report);
-        }
+    let scope = document.as_ref().and_then(|document| document.scope(command.env.as_deref(), &mut report));
+    if let Some(scope) = scope {
+        let secrets = command.secrets.as_deref().map(SecretsFile::read).transpose()?;
+        let buckets_in_kv = settings::check(&scope, secrets.as_ref(), &mut report);
+        bindings::check(&scope, buckets_in_kv, edge::now()?, &mut report);
     }
     let beside = || command.config.parent().unwrap_or(Path::new("")).join("policies");
     policies::check(&command.policies.clone().unwrap_or_else(beside), &mut report);

@@ -145,11 +145,12 @@ fn check_places(scope: &Scope<'_>, report: &mut Report) {
                     let problem =
                         "is a secret: take it out of this file and set it with `wrangler secret put`";
                     report.fault(document.finding(item.line, name, None, problem));
-                } else if !names::is_setting(name) && names::fault(name).is_none() {
-                    if let Some(meant) = names::nearest(name, &names::NAMES, CLOSE) {
-                        let problem = format!("is not a setting; did you mean {meant}?");
-                        report.fault(document.finding(item.line, name, value, problem));
-                    }
+                } else if !names::is_setting(name)
+                    && names::fault(name).is_none()
+                    && let Some(meant) = names::nearest(name, &names::NAMES, CLOSE)
+                {
+                    let problem = format!("is not a setting; did you mean {meant}?");
+                    report.fault(document.finding(item.line, name, value, problem));
                 }
             }
         }
