@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
+
+use super::place;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    most_commands: usize,
-    most_requirements: usize,
-    option: Vec<Allowed>,
+    most_commands: Spanned<usize>,
+    most_requirements: Spanned<usize>,
+    option: Vec<Spanned<Allowed>>,
     refused: Vec<Refused>,
 }
 
@@ -38,7 +41,7 @@ enum Value {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Refused {
-    names: Vec<String>,
+    names: Vec<Spanned<String>>,
     value: bool,
     #[serde(default)]
     source: bool,
@@ -78,16 +81,20 @@ const NEVER: &[&str] = &[
 ];
 
 pub fn compile(directory: &Path) -> Result<String, String> {
-    let path = directory.join("commands.toml");
-    let fail = |reason: String| format!("{}: {reason}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
-    let file: File = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if !(1..=20).contains(&file.most_commands) || !(1..=100).contains(&file.most_requirements) {
-        return Err(fail("most_commands is 1 to 20, most_requirements 1 to 100".into()));
+    place::read(&directory.join("commands.toml"), render)
+}
+
+fn render(text: &str) -> Result<String, String> {
+    let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
+    for (number, most) in [(&file.most_commands, 20), (&file.most_requirements, 100)] {
+        if !(1..=most).contains(number.get_ref()) {
+            return Err(place::of(text, number, "most_commands is 1 to 20, most_requirements 1 to 100"));
+        }
     }
 
     let mut seen: Vec<String> = Vec::new();
-    let mut once = |name: &str| {
+    let mut once = |name: &str, here: usize| {
+        let fail = |reason: String| place::at(text, here, reason);
         let long = name.strip_prefix("--").is_some_and(|rest| rest.len() > 1);
         let short = name.strip_prefix('-').is_some_and(|rest| !rest.starts_with('-') && !rest.is_empty());
         if !(long || short) {
@@ -102,10 +109,13 @@ pub fn compile(directory: &Path) -> Result<String, String> {
 
     let mut out = format!(
         "static MOST_COMMANDS: usize = {};\nstatic MOST_REQUIREMENTS: usize = {};\n",
-        file.most_commands, file.most_requirements
+        file.most_commands.get_ref(),
+        file.most_requirements.get_ref()
     );
     out.push_str("static OPTIONS: &[AllowedOption] = &[\n");
-    for option in &file.option {
+    for spanned in &file.option {
+        let fail = |reason: String| place::of(text, spanned, reason);
+        let option = spanned.get_ref();
         let name = &option.name;
         if NEVER.contains(&name.as_str()) {
             return Err(fail(format!("{name} must not be allowed: it leads to other code or to files")));
@@ -114,7 +124,7 @@ pub fn compile(directory: &Path) -> Result<String, String> {
         spellings.extend(&option.short);
         spellings.extend(&option.also);
         for spelling in &spellings {
-            once(spelling)?;
+            once(spelling, spanned.span().start)?;
         }
         let value = match (&option.value, option.most, option.words.as_slice()) {
             (Value::None, None, []) => "ValueKind::None".to_owned(),
@@ -134,10 +144,10 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     out.push_str("];\nstatic REFUSED: &[RefusedOption] = &[\n");
     for group in &file.refused {
         for name in &group.names {
-            once(name)?;
+            once(name.get_ref(), name.span().start)?;
             out.push_str(&format!(
-                "    RefusedOption {{ name: {name:?}, value: {}, source: {}, file: {}, project: {}, essential: {} }},\n",
-                group.value, group.source, group.file, group.project, group.essential
+                "    RefusedOption {{ name: {:?}, value: {}, source: {}, file: {}, project: {}, essential: {} }},\n",
+                name.get_ref(), group.value, group.source, group.file, group.project, group.essential
             ));
         }
     }

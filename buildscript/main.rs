@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 mod commands;
 mod packages;
+mod place;
 mod plans;
 mod prices;
 mod redaction;
 mod rules;
 mod upstreams;
+mod version;
 
 fn main() {
     println!("cargo::rerun-if-changed=policies");
@@ -22,21 +24,7 @@ fn main() {
     emit("redaction.rs", redaction::compile(policies));
     emit("rules.rs", rules::compile(policies));
     emit("upstreams.rs", upstreams::compile(policies));
-    println!("cargo::rustc-env=POLICY_VERSION={:016x}", version(policies));
-}
-
-/// A number that is another one whenever a policy is (FNV-1a): part of every key of the answer cache.
-fn version(directory: &Path) -> u64 {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    files.sort();
-    files.iter().fold(0xcbf2_9ce4_8422_2325, |sum, path| {
-        if path.is_dir() {
-            return sum.rotate_left(1) ^ version(path);
-        }
-        let bytes = std::fs::read(path).unwrap_or_default();
-        bytes.iter().fold(sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-    })
+    println!("cargo::rustc-env=POLICY_VERSION={}", version::of(policies));
 }
 
 /// Writes a table where the crate includes it from, or stops the build with the reason.

@@ -6,39 +6,45 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
+
+use super::place;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    plan: BTreeMap<String, Plan>,
+    plan: BTreeMap<Spanned<String>, Plan>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Plan {
-    rate: String,
-    burst: String,
-    daily_usd: String,
-    concurrency: String,
-    total_daily_usd: Option<String>,
+    rate: Spanned<String>,
+    burst: Spanned<String>,
+    daily_usd: Spanned<String>,
+    concurrency: Spanned<String>,
+    total_daily_usd: Option<Spanned<String>>,
 }
 
 /// The Rust table, or what is wrong with the file.
 pub fn compile(policies: &Path) -> Result<String, String> {
-    let path = policies.join("plans.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    render(&text).map_err(|reason| format!("{}: {reason}", path.display()))
+    place::read(&policies.join("plans.toml"), render)
 }
 
 fn render(text: &str) -> Result<String, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-    if !file.plan.contains_key("anonymous") {
-        return Err("there is no plan \"anonymous\"".to_owned());
+    let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
+    if !file.plan.keys().any(|name| name.get_ref() == "anonymous") {
+        return Err(place::at(text, 0, "there is no plan \"anonymous\""));
     }
     let mut entries = String::new();
     for (name, plan) in &file.plan {
-        check(name, plan).map_err(|reason| format!("plan {name:?}: {reason}"))?;
+        check(name, plan).map_err(|(offset, reason)| {
+            place::at(text, offset, format!("plan {:?}: {reason}", name.get_ref()))
+        })?;
         let Plan { rate, burst, daily_usd, concurrency, total_daily_usd } = plan;
+        let (name, rate, burst) = (name.get_ref(), rate.get_ref(), burst.get_ref());
+        let (daily_usd, concurrency) = (daily_usd.get_ref(), concurrency.get_ref());
+        let total_daily_usd = total_daily_usd.as_ref().map(Spanned::get_ref);
         entries.push_str(&format!(
             "crate::policy::plans::PlanDefault {{ name: {name:?}, rate: {rate:?}, burst: {burst:?}, \
              daily_usd: {daily_usd:?}, concurrency: {concurrency:?}, total_daily_usd: {total_daily_usd:?} }},\n"
@@ -50,21 +56,28 @@ fn render(text: &str) -> Result<String, String> {
     ))
 }
 
-fn check(name: &str, plan: &Plan) -> Result<(), String> {
+/// The byte at which a plan is wrong, and why.
+fn check(name: &Spanned<String>, plan: &Plan) -> Result<(), (usize, String)> {
+    let here = name.span().start;
+    let name = name.get_ref();
     if name == "standard" {
-        return Err("its values are the MACHINE_* settings".to_owned());
+        return Err((here, "its values are the MACHINE_* settings".to_owned()));
     }
     // The name is part of the settings' names, in capitals.
     let is_word = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !is_word || name.len() > 32 {
-        return Err("a name is up to 32 small letters and digits, a letter first".to_owned());
+        return Err((here, "a name is up to 32 small letters and digits, a letter first".to_owned()));
     }
-    check_rate(&plan.rate)?;
-    check_count("burst", &plan.burst)?;
-    check_count("concurrency", &plan.concurrency)?;
-    check_dollars("daily_usd", &plan.daily_usd)?;
-    plan.total_daily_usd.as_deref().map_or(Ok(()), |total| check_dollars("total_daily_usd", total))
+    let value = |text: &Spanned<String>, check: &dyn Fn(&str) -> Result<(), String>| {
+        check(text.get_ref()).map_err(|reason| (text.span().start, reason))
+    };
+    value(&plan.rate, &check_rate)?;
+    value(&plan.burst, &|text| check_count("burst", text))?;
+    value(&plan.concurrency, &|text| check_count("concurrency", text))?;
+    value(&plan.daily_usd, &|text| check_dollars("daily_usd", text))?;
+    let total = plan.total_daily_usd.as_ref();
+    total.map_or(Ok(()), |total| value(total, &|text| check_dollars("total_daily_usd", text)))
 }
 
 fn check_rate(rate: &str) -> Result<(), String> {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
 use toml::value::{Date, Datetime, Offset};
+
+use super::place;
 
 /// No token costs a hundredth of a dollar: a larger price was written in another unit.
 const MAX_NANO_USD: u64 = 10_000_000;
@@ -14,7 +17,7 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    model: Vec<Model>,
+    model: Vec<Spanned<Model>>,
 }
 
 #[derive(Deserialize)]
@@ -25,7 +28,7 @@ struct Model {
     checked: Datetime,
     #[serde(default)]
     request: Request,
-    price: Vec<Period>,
+    price: Vec<Spanned<Period>>,
 }
 
 /// How the model wants to be asked, where that is not as OpenAI's first models were.
@@ -87,18 +90,20 @@ struct Window {
 
 /// The Rust table, or what is wrong with the file.
 pub fn compile(policies: &Path) -> Result<String, String> {
-    let path = policies.join("prices.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    render(&text).map_err(|reason| format!("{}: {reason}", path.display()))
+    place::read(&policies.join("prices.toml"), render)
 }
 
 fn render(text: &str) -> Result<String, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     let mut models = BTreeMap::new();
-    for model in &file.model {
-        let entry = render_model(model).map_err(|reason| format!("model {:?}: {reason}", model.name))?;
+    for spanned in &file.model {
+        let model = spanned.get_ref();
+        let here = spanned.span().start;
+        let entry = render_model(model).map_err(|(offset, reason)| {
+            place::at(text, offset.unwrap_or(here), format!("model {:?}: {reason}", model.name))
+        })?;
         if models.insert(&model.name, entry).is_some() {
-            return Err(format!("model {:?} is there twice", model.name));
+            return Err(place::at(text, here, format!("model {:?} is there twice", model.name)));
         }
     }
     let entries: String = models.into_values().collect();
@@ -108,7 +113,30 @@ fn render(text: &str) -> Result<String, String> {
     ))
 }
 
-fn render_model(model: &Model) -> Result<String, String> {
+/// The table entry, or why there is none and, where it is one of the prices, its byte.
+fn render_model(model: &Model) -> Result<String, (Option<usize>, String)> {
+    check_model(model).map_err(|reason| (None, reason))?;
+    let mut entry = format!(
+        "crate::policy::prices::ModelPrice {{ model: {:?}, request: {}, periods: &[\n",
+        model.name,
+        render_request(&model.request).map_err(|reason| (None, reason))?
+    );
+    let mut last = None;
+    for spanned in &model.price {
+        let fail = |reason: String| (Some(spanned.span().start), reason);
+        let period = spanned.get_ref();
+        let from = period.from.map_or(Ok(0), unix_seconds).map_err(fail)?;
+        if last.is_some_and(|last| from <= last) {
+            return Err(fail("its prices are not in the order of `from`".to_owned()));
+        }
+        last = Some(from);
+        entry.push_str(&render_period(from, period).map_err(fail)?);
+    }
+    entry.push_str("] },\n");
+    Ok(entry)
+}
+
+fn check_model(model: &Model) -> Result<(), String> {
     if model.name.is_empty() || model.name.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("the name is empty or has white space in it".to_owned());
     }
@@ -118,25 +146,7 @@ fn render_model(model: &Model) -> Result<String, String> {
     if model.checked.time.is_some() || model.checked.date.is_none() {
         return Err(format!("checked {} is not a date", model.checked));
     }
-    if model.price.is_empty() {
-        return Err("it has no price".to_owned());
-    }
-    let mut entry = format!(
-        "crate::policy::prices::ModelPrice {{ model: {:?}, request: {}, periods: &[\n",
-        model.name,
-        render_request(&model.request)?
-    );
-    let mut last = None;
-    for period in &model.price {
-        let from = period.from.map_or(Ok(0), unix_seconds)?;
-        if last.is_some_and(|last| from <= last) {
-            return Err("its prices are not in the order of `from`".to_owned());
-        }
-        last = Some(from);
-        entry.push_str(&render_period(from, period)?);
-    }
-    entry.push_str("] },\n");
-    Ok(entry)
+    if model.price.is_empty() { Err("it has no price".to_owned()) } else { Ok(()) }
 }
 
 fn render_request(request: &Request) -> Result<String, String> {

@@ -3,24 +3,27 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
+
+use super::place;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    words: Vec<String>,
-    parts: Vec<String>,
-    last_words: Vec<String>,
-    harmless: Vec<String>,
-    digests: Vec<String>,
-    people: Vec<String>,
-    token: Vec<Token>,
+    words: Vec<Spanned<String>>,
+    parts: Vec<Spanned<String>>,
+    last_words: Vec<Spanned<String>>,
+    harmless: Vec<Spanned<String>>,
+    digests: Vec<Spanned<String>>,
+    people: Vec<Spanned<String>>,
+    token: Vec<Spanned<Token>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Token {
     issuer: String,
-    prefixes: Vec<String>,
+    prefixes: Vec<Spanned<String>>,
     tail: usize,
     #[serde(default)]
     extra: String,
@@ -31,10 +34,11 @@ struct Token {
 }
 
 pub fn compile(directory: &Path) -> Result<String, String> {
-    let path = directory.join("redaction.toml");
-    let fail = |reason: String| format!("{}: {reason}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
-    let file: File = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    place::read(&directory.join("redaction.toml"), render)
+}
+
+fn render(text: &str) -> Result<String, String> {
+    let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
 
     let mut out = String::new();
     for (name, words) in [
@@ -45,26 +49,36 @@ pub fn compile(directory: &Path) -> Result<String, String> {
         ("DIGESTS", &file.digests),
         ("PEOPLE", &file.people),
     ] {
-        for (at, word) in words.iter().enumerate() {
+        for (at, spanned) in words.iter().enumerate() {
+            let fail = |reason: String| place::of(text, spanned, reason);
+            let word = spanned.get_ref();
             let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             if word.is_empty() || !word.bytes().all(plain) {
                 return Err(fail(format!("{word:?} in {name} is not a lower-case word")));
             }
-            if words.iter().take(at).any(|other| other == word) {
+            if words.iter().take(at).any(|other| other.get_ref() == word) {
                 return Err(fail(format!("{word:?} stands twice in {name}")));
             }
         }
+        let words: Vec<&String> = words.iter().map(Spanned::get_ref).collect();
         out.push_str(&format!("static {name}: &[&str] = &{words:?};\n"));
     }
 
     let mut prefixes: Vec<&str> = Vec::new();
     out.push_str("static TOKENS: &[Token] = &[\n");
-    for token in &file.token {
+    for spanned in &file.token {
+        let token = spanned.get_ref();
         let issuer = &token.issuer;
         if token.tail < 8 {
-            return Err(fail(format!("{issuer}: a tail under 8 would take ordinary words")));
+            return Err(place::of(
+                text,
+                spanned,
+                format!("{issuer}: a tail under 8 would take ordinary words"),
+            ));
         }
-        for prefix in &token.prefixes {
+        for spanned in &token.prefixes {
+            let fail = |reason: String| place::of(text, spanned, reason);
+            let prefix = spanned.get_ref();
             if prefix.len() < 3 || !prefix.is_ascii() {
                 return Err(fail(format!("{issuer}: prefix {prefix:?} is under 3 bytes or not ASCII")));
             }

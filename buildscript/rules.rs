@@ -4,11 +4,14 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
+
+use super::place;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    rule: Vec<Rule>,
+    rule: Vec<Spanned<Rule>>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +56,7 @@ const ANCHOR: usize = 4;
 pub fn compile(directory: &Path) -> Result<String, String> {
     let directory = directory.join("rules");
     let mut files: Vec<_> = std::fs::read_dir(&directory)
-        .map_err(|error| format!("{}: {error}", directory.display()))?
+        .map_err(|error| format!("{}:1: cannot be read: {error}", directory.display()))?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .collect();
     files.sort();
@@ -62,27 +65,32 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     let mut names: Vec<String> = Vec::new();
     let mut out = String::from("static RULES: &[Rule] = &[\n");
     for path in files {
-        let fail = |reason: String| format!("{}: {reason}", path.display());
         let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if file_name == "imports.toml" || file_name == "names.toml" {
             continue;
         }
         if !file_name.starts_with(|first: char| first.is_ascii_digit()) || !file_name.ends_with(".toml") {
-            return Err(fail("not a file of rules: its name is NUMBER-NAME.toml".into()));
+            return Err(format!("{}:1: not a file of rules: its name is NUMBER-NAME.toml", path.display()));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| fail(error.to_string()))?;
-        let file: File = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
-        for rule in &file.rule {
-            let fail = |reason: String| fail(format!("rule {:?}: {reason}", rule.name));
-            if names.contains(&rule.name) {
-                return Err(fail("stands twice".into()));
-            }
-            names.push(rule.name.clone());
-            out.push_str(&write_rule(rule, &mut patterns).map_err(fail)?);
-        }
+        out.push_str(&place::read(&path, |text| write_file(text, &mut names, &mut patterns))?);
     }
     out.push_str("];\n");
     out.push_str(&write_patterns(&patterns)?);
+    Ok(out)
+}
+
+fn write_file(text: &str, names: &mut Vec<String>, patterns: &mut Vec<String>) -> Result<String, String> {
+    let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
+    let mut out = String::new();
+    for spanned in &file.rule {
+        let rule = spanned.get_ref();
+        let fail = |reason: String| place::of(text, spanned, format!("rule {:?}: {reason}", rule.name));
+        if names.contains(&rule.name) {
+            return Err(fail("stands twice".into()));
+        }
+        names.push(rule.name.clone());
+        out.push_str(&write_rule(rule, patterns).map_err(fail)?);
+    }
     Ok(out)
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 mod commands;
 mod packages;
+mod place;
 mod plans;
 mod prices;
 mod redaction;

@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use toml::Spanned;
+
+use super::place;
 
 /// The same check that `API_BASE` goes through.
 #[allow(dead_code, reason = "only the check is needed here")]
@@ -13,7 +16,7 @@ mod api_base;
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    upstream: Vec<Upstream>,
+    upstream: Vec<Spanned<Upstream>>,
 }
 
 #[derive(Deserialize)]
@@ -26,19 +29,19 @@ struct Upstream {
 }
 
 pub fn compile(directory: &Path) -> Result<String, String> {
-    let path = directory.join("upstreams.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let prices = std::fs::read_to_string(directory.join("prices.toml")).map_err(|error| error.to_string())?;
-    table(&text, &prices).map_err(|reason| format!("{}: {reason}", path.display()))
+    // What is wrong with the prices is told where they are read.
+    let prices = std::fs::read_to_string(directory.join("prices.toml")).unwrap_or_default();
+    place::read(&directory.join("upstreams.toml"), |text| table(text, &prices))
 }
 
 fn table(text: &str, prices: &str) -> Result<String, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-    let prices: toml::Table = prices.parse().map_err(|error| format!("prices.toml: {error}"))?;
+    let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
+    let prices: toml::Table = prices.parse().unwrap_or_default();
     let models = prices.get("model").and_then(toml::Value::as_array).cloned().unwrap_or_default();
     let mut out = "static FALLBACKS: &[Fallback] = &[\n".to_owned();
-    for (at, Upstream { name, api_base, model, key }) in file.upstream.iter().enumerate() {
-        let fail = |reason: &str| Err(format!("{name}: {reason}"));
+    for (at, spanned) in file.upstream.iter().enumerate() {
+        let Upstream { name, api_base, model, key } = spanned.get_ref();
+        let fail = |reason: &str| Err(place::of(text, spanned, format!("{name}: {reason}")));
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || !name.bytes().all(plain) {
             return fail("a name has small letters, digits and dashes");
@@ -47,7 +50,8 @@ fn table(text: &str, prices: &str) -> Result<String, String> {
         if words.is_empty() || !words.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
             return fail("key must be API_KEY_ and capitals");
         }
-        if file.upstream.iter().take(at).any(|other| other.name == *name || other.key == *key) {
+        let mut before = file.upstream.iter().take(at).map(Spanned::get_ref);
+        if before.any(|other| other.name == *name || other.key == *key) {
             return fail("its name or key stands twice");
         }
         if api_base::ApiBase::parse(api_base).is_none() {

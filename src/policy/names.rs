@@ -73,15 +73,13 @@ const PLAN_PARTS: [&str; 5] = ["_TOTAL_DAILY_USD", "_DAILY_USD", "_CONCURRENCY",
 #[must_use]
 pub fn fault(name: &str) -> Option<String> {
     let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    if !ours || NAMES.contains(&name) || plan_part(name).is_some() || upstreams::is_key_name(name) {
+    if !ours || is_setting(name) {
         return None;
     }
     if let Some(part) = name.strip_prefix("PLAN_STANDARD_") {
         return Some(format!("plan standard is set by MACHINE_{part}"));
     }
-    let nearest = NAMES.iter().min_by_key(|candidate| distance(name, candidate));
-    let meant = nearest.filter(|candidate| distance(name, candidate) <= MOST_EDITS);
-    Some(match meant {
+    Some(match nearest(name, &NAMES, MOST_EDITS) {
         Some(meant) => format!("there is no such setting; did you mean {meant}?"),
         None => "there is no such setting".to_owned(),
     })
@@ -89,6 +87,26 @@ pub fn fault(name: &str) -> Option<String> {
 
 /// Edits between a name and the setting that it is taken for.
 const MOST_EDITS: usize = 3;
+
+/// Whether there is a setting of this name.
+#[must_use]
+pub fn is_setting(name: &str) -> bool {
+    NAMES.contains(&name) || plan_part(name).is_some() || upstreams::is_key_name(name)
+}
+
+/// Whether the setting of this name is a secret: a text that no file of settings may hold.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    matches!(name, "API_KEY" | "TOKEN_KEYS" | "OPERATOR_KEYS") || upstreams::is_key_name(name)
+}
+
+/// The one of these names that is nearest, if it takes at most so many edits and keeps some of the name.
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: &[&'a str], most: usize) -> Option<&'a str> {
+    let nearest = candidates.iter().min_by_key(|candidate| distance(name, candidate)).copied();
+    let most = most.min(name.len() / 2);
+    nearest.filter(|candidate| distance(name, candidate) <= most)
+}
 
 /// The plan (in lower case) and the part of a name `PLAN_<NAME>_<PART>`. Not for `standard`, whose
 /// limits have names of their own.

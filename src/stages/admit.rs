@@ -29,7 +29,7 @@ pub const MOST_BILLED: u64 = 2;
 
 /// How much longer than the upstream's deadline a reservation lives. What has not settled by then
 /// never will.
-const SETTLING_MS: u64 = 10_000;
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// Proof that the ledger let a request go on.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ async fn ticket<L: Ledger, B: Buckets>(
     let context_bytes = context_bound(submitted, settings);
     let worst = worst_cost(settings, context_bytes, now);
     let subject = submitted.verified.subject().to_string();
-    let upstream_ms = u64::try_from(settings.upstream_timeout.as_millis()).unwrap_or(u64::MAX);
+    let life = reservation_life(settings.upstream_timeout);
     let plan = settings.limits.plan(submitted.verified.plan());
     let taken = match plan {
         Some(plan) => buckets.take(&subject, plan.quota, now).await,
@@ -124,7 +124,7 @@ async fn ticket<L: Ledger, B: Buckets>(
         plan: submitted.verified.plan().to_owned(),
         credential: submitted.verified.shown().clone(),
         worst,
-        lifetime_ms: upstream_ms.saturating_add(SETTLING_MS),
+        lifetime_ms: u64::try_from(life.as_millis()).unwrap_or(u64::MAX),
         level,
     };
     let outcome = ledger.send(&subject, Command::Admit(admission)).await;
@@ -148,6 +148,12 @@ async fn ticket<L: Ledger, B: Buckets>(
         Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
         other => Err(refused(&other)),
     }
+}
+
+/// How long a reservation that was not settled is held.
+#[must_use]
+pub const fn reservation_life(upstream_timeout: Duration) -> Duration {
+    upstream_timeout.saturating_add(SETTLING)
 }
 
 /// What an outcome means that lets nobody on.

@@ -38,6 +38,7 @@ mod rotation;
 mod shards;
 mod signed;
 mod signed_attacks;
+mod simulate;
 mod spend_cap;
 mod strangers;
 mod support;

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::output::{Answer, Failure};
-use crate::{keys, revoke, sign, token};
+use crate::{check, completions, keys, kill_switch, logs, machines, revoke, sign, simulate, token, usage};
 
-/// Runs the gateway's keys and tokens from a terminal.
+/// Runs the gateway from a terminal.
 #[derive(Parser)]
 #[command(name = "gatectl", version, about, arg_required_else_help = true)]
 struct Arguments {
@@ -20,6 +20,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Check wrangler.toml, the policies and the secrets' forms (exit code 1 when something is wrong)
+    Check(check::Command),
     /// Make keys for TOKEN_KEYS and OPERATOR_KEYS, or change them without an outage
     #[command(subcommand)]
     Keys(keys::Command),
@@ -33,6 +35,23 @@ enum Command {
     /// In force on the next request. An operator's token is not covered: take its key out of
     /// OPERATOR_KEYS.
     Revoke(Box<revoke::Command>),
+    /// Show what was spent and asked, today and on the days before
+    Usage(Box<usage::Command>),
+    /// Show who calls, how often and for how much, or one of them
+    Machines(Box<machines::Command>),
+    /// Show the log, follow it, or take it out
+    Logs(Box<logs::Command>),
+    /// Replay an exported log under proposed settings, and tell what they would have refused and spent
+    Simulate(simulate::Command),
+    /// Stop calls of the model at once, or let them go on
+    ///
+    /// It is kept over restarts. Rules, and answers that were given before, still serve.
+    #[command(subcommand)]
+    KillSwitch(kill_switch::Command),
+    /// Print a script that completes these commands in a shell
+    ///
+    /// For bash: `source <(gatectl completions bash)` in ~/.bashrc.
+    Completions(completions::Command),
 }
 
 /// Reads the command line, does what it says, prints the answer.
@@ -42,10 +61,17 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let result = match arguments.command {
+        Command::Check(command) => check::run(&command),
         Command::Keys(command) => keys::run(command),
         Command::Token(command) => token::run(command),
         Command::Sign(command) => sign::run(&command),
         Command::Revoke(command) => revoke::run(*command),
+        Command::Usage(command) => usage::run(*command),
+        Command::Machines(command) => machines::run(*command),
+        Command::Logs(command) => logs::run(*command, arguments.json),
+        Command::Simulate(command) => simulate::run(&command),
+        Command::KillSwitch(command) => kill_switch::run(command),
+        Command::Completions(command) => completions::run(&command, Arguments::command()),
     };
     match result {
         Ok(answer) => Answer::print(&answer, arguments.json),

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::terminal;
+
 /// What a command found.
 pub struct Answer {
     /// For standard output: the one thing that a pipe wants.
@@ -28,12 +30,15 @@ impl Answer {
     pub fn print(&self, as_json: bool) -> ExitCode {
         let mut stdout = std::io::stdout().lock();
         let written = if as_json {
-            writeln!(stdout, "{}", self.json)
+            if self.json.is_null() {
+                return ExitCode::SUCCESS;
+            }
+            writeln!(stdout, "{}", terminal::json(&self.json.to_string()))
         } else {
             if let Some(note) = &self.note {
                 eprintln!("{note}");
             }
-            writeln!(stdout, "{}", self.text)
+            if self.text.is_empty() { Ok(()) } else { writeln!(stdout, "{}", self.text) }
         };
         // A reader that went away (`| head`) wants no more.
         if written.is_err() || self.is_no { ExitCode::from(1) } else { ExitCode::SUCCESS }
@@ -53,7 +58,7 @@ impl Failure {
     /// Prints it; exit code 2.
     pub fn print(&self, as_json: bool) -> ExitCode {
         if as_json {
-            println!("{}", json!({ "error": self.0 }));
+            println!("{}", terminal::json(&json!({ "error": self.0 }).to_string()));
         } else {
             eprintln!("gatectl: {}", self.0);
         }

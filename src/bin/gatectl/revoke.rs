@@ -1,29 +1,20 @@
 //! `gatectl revoke`: take credentials out of use on a running gateway, take that back, list it.
 
-use std::time::Duration;
-
-use pip_aide_gateway::token::jwt::{self, NewToken};
-use pip_aide_gateway::token::machine_id::MachineId;
 use pip_aide_gateway::units::UnixMillis;
 use serde_json::{Value, json};
 
+use crate::access::Access;
 use crate::edge;
 use crate::gateway::{Gateway, Method};
 use crate::output::{Answer, Failure};
-use crate::settings::{KeySource, Ring};
-use crate::token::{Expected, read_machine};
+use crate::terminal::plain;
 
 const PATH: &str = "/admin/revocations";
-/// Life of a token that is made for one request.
-const TOKEN_LIFE: Duration = Duration::from_secs(300);
 
 /// What to take out of use, and where.
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["machine", "jti", "issued_before", "list"]))]
 pub struct Command {
-    /// The gateway's address, such as https://gateway.example
-    #[arg(long, value_name = "URL")]
-    gateway: String,
     /// Everything of this machine: tokens, also those to come, and signed requests. An identity
     /// provider's subject (jwt~...) and a network (net~...) go by the names that the log shows
     #[arg(long, value_name = "ID", value_parser = read_name)]
@@ -43,17 +34,8 @@ pub struct Command {
     /// Put it in use again (exit code 1 when it was not out of use)
     #[arg(long, conflicts_with = "reason")]
     take_back: bool,
-    /// An operator's token; the environment's OPERATOR_TOKEN without it, which keeps it out of the
-    /// shell's history. Without either one is made with OPERATOR_KEYS
-    #[arg(long)]
-    token: Option<String>,
-    /// Who the list says it was, where a token is made
-    #[arg(long, value_name = "NAME", default_value = "operator", value_parser = read_machine)]
-    by: MachineId,
     #[command(flatten)]
-    expected: Expected,
-    #[command(flatten)]
-    source: KeySource,
+    access: Access,
 }
 
 /// What a revocation is about.
@@ -90,8 +72,9 @@ pub fn run(command: Command) -> Result<Answer, Failure> {
             "--issued-before is in the future: until then every new credential would be refused as well",
         ));
     }
-    let gateway = Gateway::new(&command.gateway, token(&command, now)?)?;
-    let Some(target) = target(&command) else {
+    let target = target(&command);
+    let gateway = command.access.open()?;
+    let Some(target) = target else {
         return list(&gateway.send(Method::Get, PATH, None)?);
     };
     let (member, value) = target.member();
@@ -117,28 +100,6 @@ fn target(command: &Command) -> Option<Target> {
     let machine = command.machine.clone().map(Target::Machine);
     let jti = command.jti.clone().map(Target::Jti);
     machine.or(jti).or(command.issued_before.map(Target::IssuedBefore))
-}
-
-/// The token to show: the one given, or one made for this.
-fn token(command: &Command, now: UnixMillis) -> Result<String, Failure> {
-    if let Some(token) = &command.token {
-        return Ok(token.clone());
-    }
-    if let Some(token) = command.source.find("OPERATOR_TOKEN")? {
-        return Ok(token);
-    }
-    let ring = Ring::OperatorKeys;
-    let Some(text) = command.source.find(ring.name())? else {
-        return Err(Failure::new(
-            "no operator's token: set OPERATOR_TOKEN or OPERATOR_KEYS, or name a file with --keys-file",
-        ));
-    };
-    let keyring = command.source.read_ring(ring, &text)?;
-    let audience = command.expected.audience(true);
-    let new = NewToken { machine: &command.by, plan: None, life: TOKEN_LIFE, random: edge::random()? };
-    jwt::mint(&keyring, &command.expected.policy(&audience), &new, now)
-        .map(|minted| minted.token)
-        .map_err(|error| Failure::new(error.to_string()))
 }
 
 fn changed_answer(target: &Target, revoked: bool, changed: bool) -> Answer {
@@ -172,17 +133,16 @@ fn list_line(revocation: &Value) -> Option<String> {
     let (kind, value) =
         ["machine", "jti", "issued_before"].into_iter().find_map(|name| Some((name, text(name)?)))?;
     let parts = [kind, value, text("at")?, text("by")?, text("reason")?];
-    // What others wrote does not reach the terminal as anything but text.
-    let plain = |part: &str| part.chars().filter(|c| !c.is_control()).collect::<String>();
     Some(parts.map(plain).join("\t"))
 }
 
 /// Reads a machine's name or a token's id: what the gateway takes.
-fn read_name(text: &str) -> Result<String, String> {
+pub fn read_name(text: &str) -> Result<String, String> {
     let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits { Ok(text.to_owned()) } else { Err("1 to 128 ASCII characters without spaces".to_owned()) }
 }
 
-fn read_moment(text: &str) -> Result<UnixMillis, String> {
+/// Reads a moment.
+pub fn read_moment(text: &str) -> Result<UnixMillis, String> {
     UnixMillis::parse_rfc3339(text).ok_or_else(|| "RFC 3339 in UTC, such as 2026-01-31T00:00:00Z".to_owned())
 }

@@ -78,14 +78,28 @@ impl KeySource {
     }
 }
 
-/// The value of the line `NAME=value`, in quotes or not; an error when there are two such lines.
-fn find_line(text: &str, name: &str) -> Result<Option<String>, ()> {
-    let mut values = text.lines().filter_map(|line| {
+/// A line `NAME=value`.
+pub struct Line {
+    /// Counted from 1.
+    pub number: usize,
+    pub name: String,
+    /// Without the quotes around it.
+    pub value: String,
+}
+
+/// The lines of a file that set something.
+pub fn lines(text: &str) -> impl Iterator<Item = Line> {
+    text.lines().zip(1..).filter_map(|(line, number)| {
         let line = line.trim();
         let line = line.strip_prefix("export ").unwrap_or(line);
-        let (key, value) = line.split_once('=')?;
-        (key.trim() == name).then(|| unquote(value.trim()).to_owned())
-    });
+        let (name, value) = line.split_once('=').filter(|_| !line.starts_with('#'))?;
+        Some(Line { number, name: name.trim().to_owned(), value: unquote(value.trim()).to_owned() })
+    })
+}
+
+/// The value of the line `NAME=value`, in quotes or not; an error when there are two such lines.
+fn find_line(text: &str, name: &str) -> Result<Option<String>, ()> {
+    let mut values = lines(text).filter(|line| line.name == name).map(|line| line.value);
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(()),
         (value, None) => Ok(value.filter(|value| !value.is_empty())),

@@ -10,6 +10,7 @@ mod journal;
 mod leases;
 mod look;
 mod machines;
+pub mod rehearsal;
 mod settle;
 mod snapshot;
 

@@ -1,0 +1,178 @@
+//! The settings: `[vars]` and the secrets, through the reader that the Worker has.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pip_aide_gateway::policy::names;
+use pip_aide_gateway::policy::settings::{Entry, Fault, Settings};
+use pip_aide_gateway::token::keys::render_entry;
+use toml::de::DeValue;
+
+use super::document::{Scope, members};
+use super::report::{Finding, Report, is_secret};
+use crate::edge;
+use crate::output::Failure;
+use crate::settings::{Line, lines};
+
+const RINGS: [&str; 2] = ["TOKEN_KEYS", "OPERATOR_KEYS"];
+/// No provider's key is as short.
+const SHORT_API_KEY: usize = 16;
+/// Edits between a name that is nobody's and the setting that it is taken for.
+const CLOSE: usize = 2;
+
+/// A file of `NAME=value` lines.
+pub struct SecretsFile {
+    file: String,
+    lines: Vec<Line>,
+}
+
+impl SecretsFile {
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+        Ok(Self { file: path.display().to_string(), lines: lines(&text).collect() })
+    }
+
+    fn line_of(&self, name: &str) -> Option<usize> {
+        self.lines.iter().find(|line| line.name == name).map(|line| line.number)
+    }
+
+    /// A fault of this file. It has no value: all that stands there may be secret.
+    fn finding(&self, line: usize, name: &str, problem: impl Into<String>) -> Finding {
+        Finding { file: self.file.clone(), line, name: name.to_owned(), value: None, problem: problem.into() }
+    }
+
+    /// What is wrong with the file whatever the settings say.
+    fn check(&self, report: &mut Report) {
+        for (at, line) in self.lines.iter().enumerate() {
+            let before = self.lines.iter().take(at).find(|other| other.name == line.name);
+            if let Some(first) = before {
+                let problem = format!("stands twice: first on line {}", first.number);
+                report.fault(self.finding(line.number, &line.name, problem));
+            }
+            let is_api_key = line.name.starts_with("API_KEY");
+            if is_api_key && line.value.is_empty() {
+                let problem = "is empty: put the key there, or take the line out";
+                report.fault(self.finding(line.number, &line.name, problem));
+            } else if is_api_key && line.value.len() < SHORT_API_KEY {
+                let problem = format!("has fewer than {SHORT_API_KEY} characters: is it the whole key?");
+                report.note(self.finding(line.number, &line.name, problem));
+            }
+        }
+    }
+}
+
+/// Checks all settings. Whether the buckets are in KV, as far as can be told.
+pub fn check(scope: &Scope<'_>, secrets: Option<&SecretsFile>, report: &mut Report) -> bool {
+    check_places(scope, report);
+    let mut environment = environment(scope);
+    if let Some(secrets) = secrets {
+        secrets.check(report);
+        for line in &secrets.lines {
+            environment.insert(line.name.clone(), Entry::Text(line.value.clone()));
+        }
+    }
+    let buckets_in_kv = environment.get("LIMIT_STORE") == Some(&Entry::Text("kv".to_owned()));
+    for fault in Settings::read(&environment).err().unwrap_or_default() {
+        let in_secrets = secrets.and_then(|secrets| Some((secrets, secrets.line_of(&fault.name)?)));
+        let is_ring = RINGS.contains(&fault.name.as_str());
+        match (in_secrets, secrets) {
+            (Some((secrets, line)), _) => report.fault(secrets.finding(line, &fault.name, fault.problem)),
+            // A ring that is nowhere is missing in the file that was named for it.
+            (None, Some(secrets)) if is_ring && !environment.contains_key(&fault.name) => {
+                report.fault(secrets.finding(1, &fault.name, fault.problem));
+            }
+            (None, None) if is_ring && !environment.contains_key(&fault.name) => {}
+            _ => report.fault(in_vars(scope, fault)),
+        }
+    }
+    buckets_in_kv
+}
+
+/// The settings, with secrets that are made up.
+pub fn read(scope: &Scope<'_>, report: &mut Report) -> Result<Option<Settings>, Failure> {
+    let mut environment = environment(scope);
+    for ring in RINGS {
+        environment.insert(ring.to_owned(), Entry::Text(render_entry("made-up", &edge::random()?)));
+    }
+    match Settings::read(&environment) {
+        Ok(settings) => Ok(Some(settings)),
+        Err(faults) => {
+            faults.into_iter().for_each(|fault| report.fault(in_vars(scope, fault)));
+            Ok(None)
+        }
+    }
+}
+
+/// `[vars]` as the Worker's environment has them.
+fn environment(scope: &Scope<'_>) -> BTreeMap<String, Entry> {
+    let vars = scope.item("vars").and_then(|item| item.value.get_ref().as_table());
+    let entries = vars.into_iter().flat_map(|table| members(scope.document, table));
+    let entry = |value: &DeValue<'_>| match value {
+        DeValue::String(text) => Entry::Text(text.to_string()),
+        _ => Entry::NotText,
+    };
+    entries.map(|(name, item)| (name.to_string(), entry(item.value.get_ref()))).collect()
+}
+
+/// A fault of the reader with its place in the file.
+fn in_vars(scope: &Scope<'_>, fault: Fault) -> Finding {
+    let vars = scope.item("vars");
+    let table = vars.and_then(|item| item.value.get_ref().as_table());
+    let all: Vec<_> = table.into_iter().flat_map(|table| members(scope.document, table)).collect();
+    let here = all.iter().find(|(name, _)| ***name == fault.name);
+    let value = here.and_then(|(_, item)| scope.document.shown(&fault.name, item.value));
+    // One that is missing is missed where its relatives are.
+    let relative = || {
+        let like = |name: &str| name.bytes().zip(fault.name.bytes()).take_while(|(a, b)| a == b).count();
+        let nearest = all.iter().max_by_key(|(name, _)| like(name));
+        nearest.filter(|(name, _)| like(name) >= 2)
+    };
+    let line = here.or_else(relative).map(|(_, item)| item.line);
+    let line = line.or(vars.map(|item| item.line)).unwrap_or(scope.line);
+    scope.document.finding(line, &fault.name, value, fault.problem)
+}
+
+/// What the reader cannot see: where settings stand, and names that it takes for somebody else's.
+fn check_places(scope: &Scope<'_>, report: &mut Report) {
+    let document = scope.document;
+    let vars = scope.item("vars");
+    match vars.map(|item| (item, item.value.get_ref().as_table())) {
+        Some((_, Some(table))) => {
+            for (name, item) in members(document, table) {
+                let value = document.shown(name, item.value);
+                if names::is_secret(name) || (is_secret(name) && names::fault(name).is_none()) {
+                    let problem =
+                        "is a secret: take it out of this file and set it with `wrangler secret put`";
+                    report.fault(document.finding(item.line, name, None, problem));
+                } else if !names::is_setting(name)
+                    && names::fault(name).is_none()
+                    && let Some(meant) = names::nearest(name, &names::NAMES, CLOSE)
+                {
+                    let problem = format!("is not a setting; did you mean {meant}?");
+                    report.fault(document.finding(item.line, name, value, problem));
+                }
+            }
+        }
+        Some((item, None)) => {
+            let problem = "must be a table of settings: [vars]";
+            report.fault(document.finding(item.line, "vars", document.shown("vars", item.value), problem));
+        }
+        None if scope.env.is_some() && scope.root().get("vars").is_some() => {
+            let path = scope.path("vars");
+            let problem = format!(
+                "is missing: an environment does not take over [vars], so every setting would have its \
+                 default; write [{path}], empty where that is meant"
+            );
+            report.fault(document.finding(scope.line, &path, None, problem));
+        }
+        None => {}
+    }
+    for (name, item) in members(document, scope.table) {
+        if names::is_setting(name) {
+            let problem = format!("stands outside of [{}], where nothing reads it", scope.path("vars"));
+            let value = document.shown(name, item.value);
+            report.fault(document.finding(item.line, name, value, problem));
+        }
+    }
+}
