@@ -16,7 +16,7 @@ export function log({ go, tell, fail }, parameters) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, parameters.get(name) ?? ""]));
   const isFiltered = Object.values(filters).some((value) => value !== "");
   const list = records({ caption: t("log.caption") });
-  const empty = h("p", { class: "empty", hidden: true }, t(isFiltered ? "log.empty.filtered" : "log.empty"));
+  const empty = h("p", { class: "empty", hidden: true });
   const shown = h("p", { class: "muted" });
   const older = h("button", { type: "button", hidden: true, on: { click: () => more() } }, t("log.older"));
   const node = h(
@@ -32,6 +32,10 @@ export function log({ go, tell, fail }, parameters) {
   let isBusy = false;
 
   function account() {
+    list.node.hidden = length === 0;
+    empty.hidden = length > 0;
+    // One request reads only so much: a page may be empty and have others behind it.
+    empty.textContent = t(cursor !== null ? "log.empty.sofar" : isFiltered ? "log.empty.filtered" : "log.empty");
     older.hidden = cursor === null;
     shown.textContent = length === 0 ? "" : t(cursor === null ? "log.end" : "log.shown", { count: count(length) });
   }
@@ -44,9 +48,9 @@ export function log({ go, tell, fail }, parameters) {
       const answer = await api.logs({ ...filters, limit: PAGE, cursor });
       cursor = answer.cursor ?? null;
       length += answer.records.length;
-      list.add(answer.records);
       account();
-      tell(shown.textContent);
+      list.add(answer.records);
+      tell(shown.textContent || empty.textContent);
     } catch (failure) {
       fail(failure);
     } finally {
@@ -64,8 +68,6 @@ export function log({ go, tell, fail }, parameters) {
       cursor = answer.cursor ?? null;
       length = answer.records.length;
       list.show(answer.records);
-      list.node.hidden = length === 0;
-      empty.hidden = length > 0;
       account();
     },
   };

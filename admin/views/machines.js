@@ -25,6 +25,7 @@ export function machines({ go }, parameters) {
   ];
   const list = table({ caption: t("machines.caption", { order: t(`machines.order.${order}`) }), columns });
   const empty = h("p", { class: "empty", hidden: true }, t("machines.empty"));
+  const some = h("p", { class: "muted", hidden: true }, t("machines.some"));
   const limitId = freshId("limit");
   const choice = h(
     "select",
@@ -54,13 +55,14 @@ export function machines({ go }, parameters) {
       h("div", { class: "field inline" }, h("label", { for: limitId }, t("machines.limit")), choice),
       seenOrder,
     ),
-    h("div", { class: "card" }, list.node, empty),
+    h("div", { class: "card" }, list.node, empty, some),
   );
 
   return {
     node,
     async load() {
-      const { machines: found } = await api.machines({ order, limit });
+      const { machines: found, complete } = await api.machines({ order, limit });
+      some.hidden = complete !== false;
       empty.hidden = found.length > 0;
       list.node.hidden = found.length === 0;
       replace(

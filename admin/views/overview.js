@@ -101,6 +101,8 @@ export function overview({ changed }) {
         "p",
         { class: "muted" },
         `${t("spend.left", { left: money(left), share: percent(Number(spent), Number(cap)) })} `,
+        Number(usage.service.reserved_usd) > 0 &&
+          `${t("spend.reserved", { amount: money(usage.service.reserved_usd) })} `,
         t("spend.resets", { time: clock(new Date(usage.resets_at)), span: until(usage.resets_at) }),
       ),
     );
@@ -125,7 +127,11 @@ export function overview({ changed }) {
   }
 
   function showToday({ requests: admitted, sources: from, outcomes: ended, refusals: refused, tokens }) {
-    const sum = (of) => Object.values(of).reduce((whole, one) => whole + one, 0);
+    // Whoever met a cap was admitted, and is among the outcomes.
+    const turnedDown = Object.entries(refused).reduce(
+      (all, [why, one]) => all + (why === "spend-cap-reached" ? 0 : one),
+      0,
+    );
     const free = from.rules + from.cache;
     const figure = (name, value, note) =>
       h(
@@ -139,7 +145,7 @@ export function overview({ changed }) {
       figure("requests", count(admitted), t("today.requests.note")),
       figure("answered", percent(ended.answered, admitted), t("today.answered.note")),
       figure("free", percent(free, admitted), t("today.free.note")),
-      figure("refused", count(sum(refused)), t("today.refused.note")),
+      figure("refused", count(turnedDown), t("today.refused.note")),
       figure(
         "tokens",
         count(tokens.input + tokens.output),

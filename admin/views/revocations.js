@@ -112,9 +112,11 @@ export function revocations({ changed }) {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const text = value.value.trim();
-      trouble.textContent = text === "" ? t("revocations.missing") : "";
-      if (text === "") return value.focus();
       const isTime = kind.value === "issued_before";
+      // One in the future would refuse what is made after it was said.
+      const isFuture = isTime && Date.parse(text) > Date.now();
+      trouble.textContent = text === "" ? t("revocations.missing") : isFuture ? t("revocations.future") : "";
+      if (trouble.textContent !== "") return value.focus();
       const isDone = await act(revoke({ kind: kind.value, value: isTime ? new Date(text).toISOString() : text }));
       if (isDone) value.value = "";
     });

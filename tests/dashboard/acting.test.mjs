@@ -91,6 +91,11 @@ test("tokens and moments are revoked, and each way back is named", async () => {
   const form = page.getByRole("form", { name: "Revoke something" });
   await form.getByRole("button", { name: "Revoke…" }).click();
   await form.getByRole("alert").filter({ hasText: "Say what is to be revoked" }).waitFor();
+  await kind.selectOption("issued_before");
+  await form.getByLabel(/^Time/).fill("2999-01-01T00:00");
+  await form.getByRole("button", { name: "Revoke…" }).click();
+  await form.getByRole("alert").filter({ hasText: "has not come yet" }).waitFor();
+  await form.getByLabel(/^Time/).fill("");
   for (const [choice, label, value, title, told, text, sent] of [
     [
       "jti",

@@ -12,6 +12,7 @@
 mod anonymous;
 mod bad_input;
 mod buckets;
+mod dashboard;
 mod enrolment;
 mod enrolment_limits;
 mod foreign;

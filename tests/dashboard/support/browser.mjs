@@ -66,7 +66,7 @@ export async function open(
 
 /** Signs in with a token, and waits until the overview has been read. */
 export async function signIn(page, token) {
-  await page.getByLabel(/Operator’s token|操作员令牌/).fill(token);
+  await page.getByLabel(/Operator’s token|管理员令牌/).fill(token);
   await page.getByRole("button", { name: /^(Sign in|登录)$/ }).click();
   await settled(page);
 }
