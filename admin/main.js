@@ -113,6 +113,7 @@ function succeeded(focused) {
 
 function failed(failure) {
   page.busy(false);
+  view.node.classList.remove("is-loading");
   if (failure.kind === "signed-out") return signOut();
   notice.fail(failure, readAt, () => refresh());
 }

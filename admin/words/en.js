@@ -143,6 +143,8 @@ export default {
   "refusal.concurrency": "Too many in flight",
   "refusal.spend-cap-reached": "Spend cap reached",
   "refusal.malformed": "Malformed",
+  "refusal.forbidden": "Not for this route",
+  "refusal.unavailable": "Ledger unavailable",
   "gauges.title": "Free-plan allowances",
   "gauges.text": "Used of Cloudflare’s free plan today (UTC). Beyond them the platform refuses until midnight UTC.",
   "gauge.of": "{used} of {of}",

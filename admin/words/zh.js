@@ -143,6 +143,8 @@ export default {
   "refusal.concurrency": "同时进行的请求过多",
   "refusal.spend-cap-reached": "达到花费上限",
   "refusal.malformed": "格式错误",
+  "refusal.forbidden": "无权使用该接口",
+  "refusal.unavailable": "账本不可用",
   "gauges.title": "免费套餐额度",
   "gauges.text": "今日（UTC）已用的 Cloudflare 免费额度。超出后平台会拒绝请求，直到 UTC 零点。",
   "gauge.of": "{used} / {of}",
