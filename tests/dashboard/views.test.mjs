@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { open, settled, signIn, tidy } from "./support/browser.mjs";
-import { busy, standIn } from "./support/standin.mjs";
+import { standIn } from "./support/standin.mjs";
+import { busy } from "./support/states.mjs";
 
 after(tidy);
 

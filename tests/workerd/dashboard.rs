@@ -138,13 +138,18 @@ fn its_files_are_served_with_a_strict_policy_and_everything_else_by_the_worker()
         assert!(!policy.iter().any(|directive| directive.contains("unsafe")), "{policy:?}");
     }
     let page = get("/admin/").text();
-    assert!(!page.contains("<script>") && !page.contains("style="), "nothing stands in the page itself: {page}");
+    assert!(
+        !page.contains("<script>") && !page.contains("style="),
+        "nothing stands in the page itself: {page}"
+    );
 
     let bare = get("/admin");
     assert_eq!((bare.status, bare.header("location")), (307, Some("/admin/")), "{bare:?}");
     // What is no file is the Worker's, with all that it promises of its answers.
     gateway.send("GET", "/admin/revocations", &[], None).assert_problem(401, "unauthenticated");
-    for path in ["/admin/nothing", "/admin/_headers", "/_headers", "/admin/main", "/index.html", "/admin/uplot"] {
+    for path in
+        ["/admin/nothing", "/admin/_headers", "/_headers", "/admin/main", "/index.html", "/admin/uplot"]
+    {
         gateway.send("GET", path, &[], None).assert_problem(404, "not-found");
     }
     assert_eq!(gateway.send("GET", "/", &[], None).header("content-type"), Some("text/plain; charset=utf-8"));
