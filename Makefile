@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev deploy environments test test-python test-guards bench instructions size fuzz lint clean setup worker null-worker force
+.PHONY: help build dev deploy environments test test-python test-dashboard test-guards bench instructions size fuzz lint clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -21,7 +21,11 @@ TWIGGY := $(CACHE)/twiggy-$(TWIGGY_VERSION)/bin/twiggy
 
 # What the Worker is made of. The command line under src/bin is not part of it.
 INPUTS := $(sort $(wildcard Cargo.toml Cargo.lock openapi.json scripts/build.sh) \
-  $(shell find src policies buildscript admin -path src/bin -prune -o -type f ! -name '.*' ! -name '*~' -print 2>/dev/null))
+  $(shell find src policies buildscript -path src/bin -prune -o -type f ! -name '.*' ! -name '*~' -print 2>/dev/null))
+
+# The dashboard, and what lays it out.
+ASSETS := $(sort scripts/assets.sh $(shell find admin -type f ! -name '.*' ! -name '*~' -print 2>/dev/null))
+ASSETS_STAMP := build/.assets
 
 # The same for the benchmark's Worker that does nothing.
 NULL_WORKER := benches/gateway/null-worker
@@ -37,6 +41,9 @@ BENCH_OPTIONS := $(if $(VARIANTS),--variants '$(VARIANTS)') $(if $(ROUNDS),--rou
 STAMP := build/.inputs
 ifneq ($(INPUTS),$(shell cat $(STAMP) 2>/dev/null))
 $(STAMP): force
+endif
+ifneq ($(ASSETS),$(shell cat $(ASSETS_STAMP) 2>/dev/null))
+$(ASSETS_STAMP): force
 endif
 
 help: ## This list
@@ -63,6 +70,9 @@ test: build test-python ## Build, then run every test, native and against the re
 test-python: ## The tests of pip-aide-login and of the scripts only
 	python3 -m unittest discover -s clients/python/tests
 	python3 -B -m unittest discover -s tests/scripts
+
+test-dashboard: build ## The dashboard in a real Chromium, which has to be there: on the PATH, or CHROMIUM=/path/to/it
+	@REQUIRE_CHROMIUM=1 cargo test --locked --test workerd dashboard -- --nocapture
 
 test-guards: ## Take the ledger's guards out one by one, and look that a test fails without each: slow
 	@python3 -B tests/guards/guards.py $(if $(ONLY),'$(ONLY)')
@@ -101,11 +111,15 @@ clean: ## Remove what was built; tools in the cache folder and local state in .w
 
 # Below here: called by the targets above, under the lock.
 
-worker: $(STAMP)
+worker: $(STAMP) $(ASSETS_STAMP)
 	@:
 
 $(STAMP): $(INPUTS) $(WORKER_BUILD) $(WASM_BINDGEN) node_modules/.installed
 	@WORKER_BUILD='$(WORKER_BUILD)' WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/build.sh '$@' . $(INPUTS)
+
+# After the Worker, whose build tool has the folder to itself.
+$(ASSETS_STAMP): $(ASSETS) node_modules/.installed | $(STAMP)
+	@scripts/assets.sh '$@' $(ASSETS)
 
 null-worker: $(NULL_STAMP)
 	@:

@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 
 const STATE = ".wrangler/state";
 const MACHINE = "local";
+const OPERATOR = "operator";
 // What pip-aide sends of a failure that a built-in rule knows.
 const FAILURE = [
   "Command: pip install cv2",
@@ -28,7 +29,8 @@ if (!(await isFree(port))) {
 }
 writeSecretsOnce();
 const settings = readSettings();
-const { token, expires_at } = mintToken();
+const { token, expires_at } = mintToken("--machine", MACHINE);
+const operator = settings.OPERATOR_KEYS && mintToken("--machine", OPERATOR, "--operator", "--days", "1").token;
 const gateway = startGateway();
 await untilHealthy();
 await tellFaults();
@@ -120,11 +122,11 @@ async function tellFaults() {
   if (faults?.length) console.error("Until that is set right, requests are refused as misconfigured.");
 }
 
-function mintToken() {
+function mintToken(...what) {
   const gatectl = ["run", "--quiet", "--locked", "--bin", "gatectl", "--"];
-  const arguments_ = ["token", "mint", "--machine", MACHINE, "--json"];
-  const { TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_TTL_DAYS } = settings;
-  const env = withoutUnset({ ...process.env, TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_TTL_DAYS });
+  const arguments_ = ["token", "mint", ...what, "--json"];
+  const { TOKEN_KEYS, OPERATOR_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_TTL_DAYS } = settings;
+  const env = withoutUnset({ ...process.env, TOKEN_KEYS, OPERATOR_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_TTL_DAYS });
   const made = spawnSync("cargo", [...gatectl, ...arguments_], { env, encoding: "utf8" });
   if (made.status === 0) return JSON.parse(made.stdout);
   let reason = made.stderr || made.error?.message;
@@ -138,6 +140,15 @@ function mintToken() {
 
 function withoutUnset(env) {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+}
+
+function dashboard() {
+  if (!operator) return "";
+  return `
+The dashboard is at http://127.0.0.1:${port}/admin/ and takes this operator's token, for a day:
+
+${operator}
+`;
 }
 
 function printWhatToPaste() {
@@ -160,5 +171,5 @@ curl -sS http://127.0.0.1:${port}/analyze_error -H 'Content-Type: application/js
 Ask it with pip-aide (to get it: python3 -m pip install pip-aide==1.0.2, best in a virtual environment):
 
 PIP_AIDE_SERVER_URL=http://${MACHINE}:${token}@127.0.0.1:${port} pip-aide install cv2
-`);
+${dashboard()}`);
 }

@@ -13,6 +13,7 @@ mod admin_logs;
 mod anonymous;
 mod bad_input;
 mod buckets;
+mod dashboard;
 mod enrolment;
 mod enrolment_limits;
 mod foreign;
