@@ -108,7 +108,8 @@ fn play(seed: u64, machines: u64, requests: u64, apart: u64) -> BTreeMap<&'stati
             };
             // One of twenty never ends.
             if random.below(20) > 0 {
-                let settlement = Settlement { id, subject, charge, shard, epoch, record_at, record: None };
+                let settlement =
+                    Settlement { id, subject, charge, shard, epoch, record_at, record: None, ended: None };
                 open.push((now + random.below(5_000), settlement));
             }
         }
@@ -162,6 +163,7 @@ fn machines_at_rest_are_not_forgotten() {
                     epoch,
                     record_at,
                     record: None,
+                    ended: None,
                 };
                 rehearsal.settle(settlement, now);
             }

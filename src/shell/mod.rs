@@ -24,7 +24,7 @@ use worker::js_sys::futures::future_to_promise;
 
 use crate::bytes::hex;
 use crate::cors;
-use crate::gateway::{self, Report, Services};
+use crate::gateway::{self, Services};
 use crate::operators;
 use crate::policy::settings::Settings;
 use crate::problem;

@@ -30,6 +30,7 @@ fn answered() -> Answered {
         response_model: Some("deepseek-flash-0924".to_owned()),
         context: redact("planted words"),
         to_keep: None,
+        gave_up: false,
         upstream_error: None,
     }
 }

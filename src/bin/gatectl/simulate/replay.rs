@@ -125,6 +125,7 @@ fn settle(ledger: &mut Rehearsal, log: &Log, ended: &Open) {
         epoch: 1,
         record_at: ended.record_at,
         record: None,
+        ended: None,
     };
     ledger.settle(settlement, ended.ends);
 }
