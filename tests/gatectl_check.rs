@@ -123,7 +123,7 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("# PLAN_TRUSTED_RATE = \"30/minute\"", "PLAN_STANDARD_RATE = \"30/minute\"", "PLAN_STANDARD_RATE", "plan standard is set by MACHINE_RATE"),
     ("MODEL = \"deepseek-chat\"", "MODEL = \"deepseek-chat\"\nMODEL = \"x\"", "MODEL = \"x\"", "not TOML: duplicate key"),
     ("MODEL = \"deepseek-chat\"", "MODEL = \"deepseek-chat", "MODEL = \"deepseek-chat\n", "not TOML"),
-    ("[vars]", "[var]", "[var]", "var is no key of Wrangler's; did you mean vars?"),
+    ("\n[vars]\n", "\n[var]\n", "[var]\n", "var is no key of Wrangler's; did you mean vars?"),
     ("send_metrics = false", "DAILY_USD = \"9.00\"", "DAILY_USD = \"9.00\"", "stands outside of [vars], where nothing reads it"),
     // Bindings and what Wrangler needs.
     ("name = \"pip-aide-gateway\"", "name = \"Pip Aide\"", "name = \"Pip Aide\"", "must be the Worker's name"),
@@ -325,8 +325,10 @@ fn secrets_are_checked_and_never_printed() {
     // A secret has no place in wrangler.toml, under its own name or under one that is close.
     let shipped = project.read("wrangler.toml");
     for name in ["API_KEY", "TOKEN_KEYS", "API_KEYS"] {
-        project
-            .write("wrangler.toml", &shipped.replace("[vars]", &format!("[vars]\n{name} = \"{api_key}\"")));
+        project.write(
+            "wrangler.toml",
+            &shipped.replace("\n[vars]\n", &format!("\n[vars]\n{name} = \"{api_key}\"\n")),
+        );
         let output = project.check(&[]);
         assert_eq!(output.status.code(), Some(1));
         assert!(stdout(&output).contains(name) && !stdout(&output).contains(api_key), "{}", stdout(&output));

@@ -37,8 +37,8 @@ export class Ledger extends DurableObject {
   // One message and its answer, or several and theirs; what fails fails for all of them. In between nothing
   // waits, so that what they change is durable by one row.
   exchange(messages) {
-    const answer = (message) => Reflect.apply(this.#exchange, this.#core, [message]);
-    const answers = typeof messages === "string" ? answer(messages) : messages.map(answer);
+    const answer = (message, number) => Reflect.apply(this.#exchange, this.#core, [message, number === 0]);
+    const answers = typeof messages === "string" ? answer(messages, 0) : messages.map(answer);
     Reflect.apply(this.#conclude, this.#core, []);
     return typeof messages === "string" ? answers : Promise.all(answers);
   }

@@ -94,10 +94,10 @@ impl ShardObject {
             let machines = machines.take(MOST_LISTED + 1);
             shard.load_listed(machines.map(|(key, value)| (key.clone(), value.clone())).collect()).unwrap();
         }
-        let mut step = shard.step(limits, message, asked, now).unwrap();
         if asked == 0 {
-            shard.note_call();
+            shard.note_call(now);
         }
+        let mut step = shard.step(limits, message, asked, now).unwrap();
         if crash {
             self.crash();
             return None;

@@ -96,7 +96,8 @@ impl Shard {
     }
 
     /// Counts a call of one or several messages.
-    pub const fn note_call(&mut self) {
+    pub fn note_call(&mut self, now: UnixMillis) {
+        self.tallies.asked.roll(self.clock.max(now));
         self.tallies.asked.answer();
     }
 

@@ -1,6 +1,7 @@
 //! The Worker's way to the ledger.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
@@ -40,6 +41,10 @@ pub fn note_refusal(reason: Reason) {
     OUTBOX.with_borrow_mut(|outbox| outbox.note_refusal(reason));
 }
 
+/// What an object of the ledger says. In a box, since otherwise each place that asks would have the whole way
+/// there and back in its code: a tenth of the module.
+type Told<'a, T> = Pin<Box<dyn Future<Output = Result<T, LedgerUnavailable>> + 'a>>;
+
 /// The ledger of this environment.
 pub struct Client {
     edge: Rc<Edge>,
@@ -69,7 +74,11 @@ impl Client {
         })
     }
 
-    async fn message(&self, mut message: Message) -> Result<Outcome, LedgerUnavailable> {
+    fn message(&self, message: Message) -> Told<'_, Outcome> {
+        Box::pin(self.message_and_hear(message))
+    }
+
+    async fn message_and_hear(&self, mut message: Message) -> Result<Outcome, LedgerUnavailable> {
         let Message { to, .. } = message;
         message.news = OUTBOX.with_borrow_mut(Outbox::take_news);
         let call = Call::Shard(message);
@@ -157,6 +166,8 @@ impl seams::Ledger for Client {
     }
 
     async fn treasury(&self, errand: Errand) -> Result<Answer, LedgerUnavailable> {
-        self.exchange(TREASURY, &Call::Treasury(errand)).await
+        let told: Told<'_, Answer> =
+            Box::pin(async move { self.exchange(TREASURY, &Call::Treasury(errand)).await });
+        told.await
     }
 }

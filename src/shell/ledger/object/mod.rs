@@ -53,6 +53,8 @@ struct Object {
     role: RefCell<Role>,
     /// Whether [`Object::tidy`] is under way.
     tidies: Cell<bool>,
+    /// Whether a call begins, of which the shard has not heard.
+    begins: Cell<bool>,
     /// Whether a reply waits for the journal's row.
     is_held: Cell<bool>,
     operations: Cell<Operations>,
@@ -74,13 +76,18 @@ impl LedgerCore {
         let state = State::from(state);
         let sql = state.storage().sql();
         let role = RefCell::new(Role::Asleep);
-        let (tidies, is_held) = (Cell::new(false), Cell::new(false));
+        let (tidies, begins, is_held) = (Cell::new(false), Cell::new(false), Cell::new(false));
         let (operations, unheard) = (Cell::default(), Cell::default());
-        Self(Rc::new(Object { sql, state, env, role, tidies, is_held, operations, unheard }))
+        Self(Rc::new(Object { sql, state, env, role, tidies, begins, is_held, operations, unheard }))
     }
 
-    /// One message and its reply: a text, or the promise of one where the treasury has to be asked.
-    pub fn exchange(&self, message: &str) -> Result<JsValue, JsValue> {
+    /// One message and its reply: a text, or the promise of one where the treasury has to be asked. Whether it
+    /// `begins` a call, in which others may follow.
+    pub fn exchange(&self, message: &str, begins: bool) -> Result<JsValue, JsValue> {
+        if begins {
+            self.0.count(|operations| operations.requests = operations.requests.saturating_add(1));
+        }
+        self.0.begins.set(begins);
         let call: Call = serde_json::from_str(message).map_err(worker::Error::from)?;
         let settings = self.0.settings()?;
         let answer = match call {
@@ -102,12 +109,6 @@ impl LedgerCore {
 
     /// Ends a call of one or several messages: only now may the replies leave. After an error, none.
     pub fn conclude(&self) -> Result<(), JsValue> {
-        self.0.count(|operations| operations.requests = operations.requests.saturating_add(1));
-        if let Ok(mut role) = self.0.role.try_borrow_mut()
-            && let Role::Shard(shard) = &mut *role
-        {
-            shard.note_call();
-        }
         if self.0.is_held.take() {
             self.0.flush()?;
         }
@@ -187,6 +188,9 @@ impl Object {
                 shard.load_listed(self.machines()?).map_err(|_| "a stored row cannot be read")?;
             }
             shard.note_rows(self.unheard.take(), now());
+            if self.begins.take() {
+                shard.note_call(now());
+            }
             let step =
                 shard.step(&settings.limits, message, asked, now()).map_err(|_| "a row cannot be written")?;
             self.write_all(&step.rows)?;
