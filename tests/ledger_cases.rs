@@ -360,6 +360,58 @@ fn in_dense_traffic_a_crash_admits_no_nonce_twice_and_is_over_in_seconds() {
     assert!(matches!(objects.send("other", look("other", credential), later), Outcome::Standing(_)));
 }
 
+/// Reservations that are open, and requests of which a crash took them.
+fn open(objects: &mut Objects, now: UnixMillis) -> u64 {
+    match objects.exchange(Message { to: 0, of: 1, command: Some(Command::State), ..Message::default() }, now)
+    {
+        Outcome::State(state) => state.open,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_crash_took_ends_once_and_is_not_admitted_again() {
+    let mut objects = Objects::new(unhurried(limits()));
+    for number in 0..20_u64 {
+        let outcome = admit(&mut objects, &number.to_string(), "m", 1, at(number * 10));
+        assert!(is_reserved(&outcome), "{outcome:?}");
+    }
+    assert!(objects.shard(0).journal_rows > 5, "{} rows of the journal", objects.shard(0).journal_rows);
+    objects.crash();
+    assert_eq!(open(&mut objects, at(300)), 20, "all of them are known");
+    let again = admit(&mut objects, "19", "m", 1, at(300));
+    assert!(matches!(again, Outcome::Unavailable), "{again:?}");
+    for _ in 0..2 {
+        settle(&mut objects, "19", "m", Charge::Nothing, at(400));
+    }
+    assert_eq!(open(&mut objects, at(400)), 19);
+    // The others expire; each has its record.
+    objects.shard(0).tick(&unhurried(limits()), at(400).plus(Duration::from_millis(2 * LIFETIME_MS)));
+    let (shard, end) = (objects.shard(0), at(400).plus(Duration::from_millis(3 * LIFETIME_MS)));
+    let mut log = String::new();
+    while let Some(batch) = shard.batches.pop() {
+        log.push_str(&batch.value);
+        shard.batch_ended(batch.last, true, end);
+    }
+    let of = |id: &str| log.matches(&format!("\"request_id\":\"{id}\"")).count();
+    assert_eq!((0..20).map(|number| of(&number.to_string())).collect::<Vec<_>>(), [1; 20]);
+}
+
+#[test]
+fn the_ring_of_the_journal_is_used_again() {
+    let mut objects = Objects::new(unhurried(limits()));
+    // More rows than it has places, each covered by a main row in time.
+    for number in 0..1_300_u64 {
+        let (id, now) = (number.to_string(), at(number * 10));
+        assert!(matches!(admit(&mut objects, &id, "m", 1, now), Outcome::Admitted { .. }), "{number}");
+        settle(&mut objects, &id, "m", Charge::Nothing, now);
+    }
+    assert!(objects.shard(0).journal_rows > 1_024, "{}", objects.shard(0).journal_rows);
+    objects.shard(0).tidy(at(30_000));
+    objects.crash();
+    assert_eq!(open(&mut objects, at(30_000)), 0, "rows of the round before count for nothing");
+}
+
 #[test]
 fn a_message_that_comes_twice_is_no_replay() {
     let mut objects = objects();
