@@ -18,7 +18,6 @@ use crate::support::random_word;
 
 const PATH: &str = "/admin/kill-switch";
 /// So many that every one of four shards has some.
-/// So many that no shard is without one.
 const MACHINES: usize = 48;
 
 fn put(worker: Member, settings: &Settings, by: &str, body: &Value) -> Reply {
