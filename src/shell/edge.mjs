@@ -65,8 +65,8 @@ async function bodyOf(message, most, drained) {
   return message.body === null ? new Uint8Array() : read(message.body, most, drained);
 }
 
-// By the name of a ledger object: how many calls of it are under way here, and the messages that leave together
-// with the next.
+// By the name of a ledger object: its latest call from here, while it is under way, and the messages that leave
+// together with the next. Only the latest, as one whose request has died never ends.
 const ways = new Map();
 // With a call under way, a message waits so long for company: a call costs more than all else that is done for a
 // request that a rule answers.
@@ -109,8 +109,8 @@ export class Edge {
    */
   ledger(name, message) {
     let way = ways.get(name);
-    if (way === undefined) ways.set(name, (way = { calls: 0, next: undefined }));
-    if (way.calls === 0 && way.next === undefined) return this.#call(way, name, message);
+    if (way === undefined) ways.set(name, (way = { latest: undefined, next: undefined }));
+    if (way.latest === undefined && way.next === undefined) return this.#call(way, name, message);
     way.next ??= this.#together(way, name);
     const { messages, answers } = way.next;
     const number = messages.push(message) - 1;
@@ -143,11 +143,11 @@ export class Edge {
   }
 
   async #call(way, name, messages) {
-    way.calls += 1;
+    const call = (way.latest = {});
     try {
       return await this.env.LEDGER.getByName(name).exchange(messages);
     } finally {
-      way.calls -= 1;
+      if (way.latest === call) way.latest = undefined;
     }
   }
 
