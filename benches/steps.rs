@@ -87,10 +87,9 @@ fn ledger() -> impl FnMut() {
             level: None,
         };
         let outcome = objects.send(&subject, Command::Admit(admission), now);
-        let Outcome::Admitted { record_at, shard, epoch, .. } = outcome else { panic!("{outcome:?}") };
+        let Outcome::Admitted { shard, .. } = outcome else { panic!("{outcome:?}") };
         let charge = Charge::Actual(NanoUsd::from_nanos(200_000));
-        let settlement =
-            Settlement { id, subject, charge, shard, epoch, record_at, record: None, ended: Some(ENDED) };
+        let settlement = Settlement { id, subject, charge, shard, record: None, ended: Some(ENDED) };
         objects.exchange(Message { to: 0, of: 1, settled: vec![settlement], ..Message::default() }, now);
     };
     // All machines are known, and storage is told ahead: most pairs then write nothing.

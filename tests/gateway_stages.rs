@@ -485,9 +485,15 @@ fn records_of_one_machine_never_share_a_key() {
         run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), drop));
     }
     let settled = services.ledger.settled.borrow();
-    let keys: Vec<String> =
-        settled.iter().map(|one| format!("{}:{}", one.subject, one.record_at.rfc3339())).collect();
-    assert_eq!(keys.len(), 5);
-    assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
-    assert_eq!(keys[0], "laptop:2026-11-23T00:59:59.000Z");
+    let times: Vec<String> = settled
+        .iter()
+        .map(|one| {
+            let record: serde_json::Value = serde_json::from_str(one.record.as_deref().unwrap()).unwrap();
+            assert_eq!((one.subject.as_str(), &record["machine_id"]), ("laptop", &"laptop".into()));
+            record["timestamp"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(times.len(), 5);
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+    assert_eq!(times[0], "2026-11-23T00:59:59.000Z");
 }

@@ -88,8 +88,6 @@ fn settlement(id: &str, subject: &str, charge: Charge) -> Settlement {
         subject: subject.to_owned(),
         charge,
         shard: 0,
-        epoch: 1,
-        record_at: at(0),
         record: Some(format!("{{\"request_id\":\"{id}\"}}")),
         ended: Some(ledger_support::ENDED),
     }
@@ -190,8 +188,8 @@ fn the_alarm_closes_what_nobody_settles_and_writes_its_record() {
         }
         let id = format!("r{minute}");
         let outcome = admit(&mut objects, &id, "m", 0, now);
-        let Outcome::Admitted { record_at, .. } = outcome else { panic!("{outcome:?}") };
-        objects.settle(Settlement { record_at, epoch: 2, ..settlement(&id, "m", Charge::Nothing) }, now);
+        assert!(matches!(outcome, Outcome::Admitted { .. }), "{outcome:?}");
+        objects.settle(settlement(&id, "m", Charge::Nothing), now);
         let shard = objects.shard(0);
         if let Some(batch) = shard.batches.pop() {
             shard.batch_ended(batch.last, true, now);
@@ -206,9 +204,8 @@ fn records_that_came_while_a_batch_was_under_way_follow_it() {
     for id in ["a", "b", "c"] {
         admit(&mut objects, id, "m", 100, at(0));
     }
-    for (number, id) in ["a", "b", "c"].into_iter().enumerate() {
-        let record_at = at(number as u64);
-        objects.settle(Settlement { record_at, ..settlement(id, "m", Charge::Nothing) }, at(10));
+    for id in ["a", "b", "c"] {
+        objects.settle(settlement(id, "m", Charge::Nothing), at(10));
     }
     let shard = objects.shard(0);
     let first = shard.batches.pop().expect("the first leaves at once");

@@ -63,14 +63,14 @@ fn admission(id: &str, subject: &str) -> Command {
 
 /// The settlement of an admitted request, with a record of 1.5 KB.
 fn settlement(id: &str, subject: &str, outcome: &Outcome) -> Option<Settlement> {
-    let Outcome::Admitted { budget, record_at, shard, epoch, .. } = outcome else {
+    let Outcome::Admitted { budget, shard, .. } = outcome else {
         return None;
     };
     let charge = if *budget == Budget::Reserved { Charge::Actual(nano(COST)) } else { Charge::Nothing };
     let record = Some(format!("{{\"request_id\":\"{id}\",\"text\":\"{:1400}\"}}", ""));
     let (id, subject) = (id.to_owned(), subject.to_owned());
-    let (shard, epoch, record_at, ended) = (*shard, *epoch, *record_at, Some(ENDED));
-    Some(Settlement { id, subject, charge, shard, epoch, record_at, record, ended })
+    let (shard, ended) = (*shard, Some(ENDED));
+    Some(Settlement { id, subject, charge, shard, record, ended })
 }
 
 /// Lets the alarm ring where it is due, and KV take what leaves.

@@ -60,14 +60,12 @@ fn is_reserved(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Admitted { budget: Budget::Reserved, .. })
 }
 
-fn settlement(id: &str, subject: &str, shard: u32, epoch: u64, charge: Charge) -> Settlement {
+fn settlement(id: &str, subject: &str, shard: u32, charge: Charge) -> Settlement {
     Settlement {
         id: id.to_owned(),
         subject: subject.to_owned(),
         charge,
         shard,
-        epoch,
-        record_at: at(0),
         ended: Some(ledger_support::ENDED),
         record: Some(format!("{{\"request_id\":\"{id}\"}}")),
     }
@@ -140,7 +138,7 @@ fn what_overtakes_a_give_back_leases_nothing_twice() {
         Message {
             to: 0,
             of: 2,
-            settled: vec![settlement("a", "m", 0, 1, Charge::Nothing)],
+            settled: vec![settlement("a", "m", 0, Charge::Nothing)],
             ..Message::default()
         },
         at(10),
@@ -165,7 +163,7 @@ fn an_answer_that_a_give_back_overtook_leases_nothing() {
         Message {
             to: 0,
             of: 2,
-            settled: vec![settlement("w", "m", 0, 1, Charge::Nothing)],
+            settled: vec![settlement("w", "m", 0, Charge::Nothing)],
             ..Message::default()
         },
         at(5),
@@ -295,7 +293,7 @@ fn a_settlement_that_rides_with_a_refused_request_is_stored() {
         Message {
             to: 0,
             of: 1,
-            settled: vec![settlement("w", "w", 0, 1, Charge::Nothing)],
+            settled: vec![settlement("w", "w", 0, Charge::Nothing)],
             ..Message::default()
         },
         at(10),
@@ -304,7 +302,7 @@ fn a_settlement_that_rides_with_a_refused_request_is_stored() {
     let message = Message {
         to: 0,
         of: 1,
-        settled: vec![settlement("a", "m", 0, 1, Charge::Actual(nano(7)))],
+        settled: vec![settlement("a", "m", 0, Charge::Actual(nano(7)))],
         command: Some(Command::Admit(admission("b", "m", 100))),
         ..Message::default()
     };
@@ -329,7 +327,7 @@ fn a_request_admitted_without_budget_is_waited_for() {
         Message {
             to: 0,
             of: 1,
-            settled: vec![settlement("w", "w", 0, 1, Charge::Nothing)],
+            settled: vec![settlement("w", "w", 0, Charge::Nothing)],
             ..Message::default()
         },
         at(10),
@@ -349,7 +347,7 @@ fn a_request_admitted_without_budget_is_waited_for() {
         Message {
             to: 0,
             of: 1,
-            settled: vec![settlement("v", "w", 0, 1, Charge::Nothing)],
+            settled: vec![settlement("v", "w", 0, Charge::Nothing)],
             ..Message::default()
         },
         now,
@@ -375,7 +373,7 @@ fn a_record_is_logged_once_whenever_its_settlement_comes_again() {
     let settle = Message {
         to: 0,
         of: 1,
-        settled: vec![settlement("a", "m", 0, 1, Charge::Actual(nano(7)))],
+        settled: vec![settlement("a", "m", 0, Charge::Actual(nano(7)))],
         ..Message::default()
     };
     objects.exchange(settle.clone(), at(10)); // durable, the reply is lost
@@ -396,10 +394,7 @@ fn a_record_is_logged_once_whenever_its_settlement_comes_again() {
 fn a_record_that_left_with_many_others_is_known_when_it_comes_again() {
     const REQUESTS: u64 = 300;
     let mut objects = Objects::new(limits(1_000_000, 1));
-    let settle = |number: u64| Settlement {
-        record_at: at(number),
-        ..settlement(&number.to_string(), "m", 0, 1, Charge::Nothing)
-    };
+    let settle = |number: u64| settlement(&number.to_string(), "m", 0, Charge::Nothing);
     for number in 0..REQUESTS {
         let command = Command::Admit(admission(&number.to_string(), "m", 100));
         assert!(matches!(objects.exchange(to(0, 1, command), at(number)), Outcome::Admitted { .. }));
@@ -454,7 +449,7 @@ fn no_row_is_larger_than_the_platform_takes() {
         let id = n.to_string();
         let now = at(n * 10);
         objects.exchange(to(0, 1, Command::Admit(admission(&id, "m", 1_000))), now);
-        let mut s = settlement(&id, "m", 0, 1, Charge::Nothing);
+        let mut s = settlement(&id, "m", 0, Charge::Nothing);
         s.record = Some(format!("\"{:17000}\"", ""));
         objects.exchange(Message { to: 0, of: 1, settled: vec![s], ..Message::default() }, now);
         let shard = objects.shard(0);
@@ -537,7 +532,7 @@ fn what_comes_back_twice_covers_no_other_request() {
         objects.exchange(to(0, 1, Command::Admit(admission(&id, &id, 10))), at(n));
     }
     assert!(is_reserved(&objects.exchange(to(0, 1, Command::Admit(admission("a", "m", 100))), at(10))));
-    let settled = settlement("a", "m", 0, 1, Charge::Actual(nano(5)));
+    let settled = settlement("a", "m", 0, Charge::Actual(nano(5)));
     let ride =
         |command| Message { to: 0, of: 1, settled: vec![settled.clone()], command, ..Message::default() };
     let next = Some(Command::Admit(admission("b", "m", 250)));

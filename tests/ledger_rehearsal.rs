@@ -100,7 +100,7 @@ fn play(seed: u64, machines: u64, requests: u64, apart: u64) -> BTreeMap<&'stati
         let really = real.send(&subject, Command::Admit(admission), at(now));
         assert_eq!(outcome, really, "request {number} of {subject}");
         *kinds.entry(kind(&outcome)).or_default() += 1;
-        if let Outcome::Admitted { budget, record_at, shard, epoch, .. } = outcome {
+        if let Outcome::Admitted { budget, shard, .. } = outcome {
             let charge = match (budget, random.below(4)) {
                 (Budget::Reached(_), _) | (_, 0) => Charge::Nothing,
                 (_, 1) => Charge::Full,
@@ -108,8 +108,7 @@ fn play(seed: u64, machines: u64, requests: u64, apart: u64) -> BTreeMap<&'stati
             };
             // One of twenty never ends.
             if random.below(20) > 0 {
-                let settlement =
-                    Settlement { id, subject, charge, shard, epoch, record_at, record: None, ended: None };
+                let settlement = Settlement { id, subject, charge, shard, record: None, ended: None };
                 open.push((now + random.below(5_000), settlement));
             }
         }
@@ -154,14 +153,12 @@ fn machines_at_rest_are_not_forgotten() {
             let outcome = rehearsal.admit(admission(machine, round), now);
             let expected = if round == 0 { "reserved" } else { "machine" };
             assert_eq!(kind(&outcome), expected, "machine {machine} in round {round}");
-            if let Outcome::Admitted { budget: Budget::Reserved, record_at, shard, epoch, .. } = outcome {
+            if let Outcome::Admitted { budget: Budget::Reserved, shard, .. } = outcome {
                 let settlement = Settlement {
                     id: format!("{machine}-{round}"),
                     subject: format!("m{machine}"),
                     charge: Charge::Full,
                     shard,
-                    epoch,
-                    record_at,
                     record: None,
                     ended: None,
                 };

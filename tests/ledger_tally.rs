@@ -69,11 +69,11 @@ fn admit(objects: &mut Objects, id: &str, subject: &str, plan: &str, now: UnixMi
 
 /// The settlement of what was admitted.
 fn settlement(id: &str, subject: &str, outcome: &Outcome, charge: u64, ended: Ended) -> Settlement {
-    let Outcome::Admitted { record_at, shard, epoch, .. } = outcome else { panic!("{outcome:?}") };
+    let Outcome::Admitted { shard, .. } = outcome else { panic!("{outcome:?}") };
     let record = Some(format!("{{\"request_id\":\"{id}\"}}"));
     let (id, subject, charge) = (id.to_owned(), subject.to_owned(), Charge::Actual(nano(charge)));
-    let (shard, epoch, record_at, ended) = (*shard, *epoch, *record_at, Some(ended));
-    Settlement { id, subject, charge, shard, epoch, record_at, record, ended }
+    let (shard, ended) = (*shard, Some(ended));
+    Settlement { id, subject, charge, shard, record, ended }
 }
 
 /// Admits a request of plan `standard` and settles it.

@@ -171,20 +171,29 @@ def machine() -> str:
     return f"{models[0] if models else platform.machine()}, {where}; workerd {version}"
 
 
-def document(results: dict) -> str:
-    """docs/performance.md."""
+def sections(document: str) -> dict[str, str]:
+    """What a document says under each heading."""
+    parts = [part.split("\n", 1) for part in document.split("\n## ")[1:]]
+    return {title: text.strip("\n") for title, text in parts}
+
+
+def document(results: dict, before: str = "") -> str:
+    """docs/performance.md. What was not measured stays as it was."""
     text = "# Performance\n\nWritten by `make bench SAVE=1`; `benches/gateway/README.md` says how to read it.\n"
     for name, (title, render) in SECTIONS.items():
         if name in results:
             section = results[name]
-            text += f"\n## {title}\n\nCommit {section['commit']}, {section['machine']}.\n\n{render(section)}\n"
+            said = f"Commit {section['commit']}, {section['machine']}.\n\n{render(section)}"
+        else:
+            said = sections(before).get(title)
+        text += f"\n## {title}\n\n{said}\n" if said else ""
     return text
 
 
 def save(results: dict) -> Path:
     path = ROOT / "docs/performance.md"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(document(results))
+    path.write_text(document(results, path.read_text() if path.exists() else ""))
     if "table" in results:
         path.with_suffix(".svg").write_text(chart.draw(results["table"]))
     return path

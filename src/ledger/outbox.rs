@@ -135,8 +135,6 @@ mod tests {
             subject: "m".to_owned(),
             charge: Charge::Full,
             shard,
-            epoch: 1,
-            record_at: UnixMillis::default(),
             record: Some("{}".to_owned()),
             ended: None,
         }

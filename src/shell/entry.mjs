@@ -34,13 +34,15 @@ export class Ledger extends DurableObject {
     this.#conclude = core.conclude;
   }
 
-  // One message and its answer, or several and theirs; what fails fails for all of them. In between nothing
-  // waits, so that what they change is durable by one row.
+  // One message and its answer, or several and theirs. Between them nothing waits, so that what they change is
+  // durable by one row; what fails there fails for all of them, as memory may then be ahead of storage. One that
+  // has to ask the treasury fails alone: its answer is empty.
   exchange(messages) {
     const answer = (message, number) => Reflect.apply(this.#exchange, this.#core, [message, number === 0]);
     const answers = typeof messages === "string" ? answer(messages, 0) : messages.map(answer);
     Reflect.apply(this.#conclude, this.#core, []);
-    return typeof messages === "string" ? answers : Promise.all(answers);
+    if (typeof messages === "string") return answers;
+    return Promise.all(answers.map((given) => (typeof given === "string" ? given : given.catch(() => ""))));
   }
 
   alarm() {

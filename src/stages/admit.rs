@@ -55,8 +55,8 @@ pub struct Ticket {
     pub context_bytes: usize,
     /// The time of the log record.
     pub record_at: UnixMillis,
-    /// The ledger's shard that admitted the request, and its incarnation.
-    pub shard: (u32, u64),
+    /// The ledger's shard that admitted the request.
+    pub shard: u32,
     /// What to write of a bucket outside the ledger: its theoretical arrival time and life.
     pub bucket: Option<(u64, Duration)>,
     /// How the machine stands.
@@ -129,9 +129,8 @@ async fn ticket<L: Ledger, B: Buckets>(
     };
     let outcome = ledger.send(&subject, Command::Admit(admission)).await;
     match outcome.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Admitted { budget, record_at, shard, epoch, standing } => {
+        Outcome::Admitted { budget, record_at, shard, standing } => {
             let request_id = request_id.to_owned();
-            let shard = (shard, epoch);
             let deadline = now.plus(settings.upstream_timeout);
             Ok(Ticket {
                 request_id,

@@ -110,7 +110,7 @@ fn ticket(settings: &Settings) -> Ticket {
         deadline: NOW.plus(settings.upstream_timeout),
         context_bytes: 1_000,
         record_at: NOW,
-        shard: (0, 1),
+        shard: 0,
         bucket: None,
         standing,
     }

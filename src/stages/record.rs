@@ -74,13 +74,10 @@ pub async fn record<L: Ledger>(
         error_context: settings.log_error_context.then(|| answered.context.as_str()),
     };
     let record = serde_json::to_string(&record).ok();
-    let (shard, epoch) = ticket.shard;
     let settlement = Settlement {
         id: ticket.request_id.clone(),
         charge: answered.charge,
-        shard,
-        epoch,
-        record_at: ticket.record_at,
+        shard: ticket.shard,
         record,
         subject,
         ended: Some(ended),

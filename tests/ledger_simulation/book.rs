@@ -15,7 +15,7 @@ pub struct Book {
     pub of_service: BTreeMap<DayEnd, u64>,
     pub of_plan: BTreeMap<(DayEnd, String), u64>,
     pub of_machine: BTreeMap<(DayEnd, String), u64>,
-    /// By the ledger's clock, in milliseconds, with the epoch of the shard.
+    /// By the ledger's clock, in milliseconds, with how often the shard had woken up.
     pub admissions: HashMap<(u32, String), Vec<(u64, u64)>>,
     pub nonces: HashSet<(String, u64)>,
     /// Request ids in the log, and how often.
@@ -57,13 +57,13 @@ impl Book {
             // Replies arrive in another order than they were given.
             let mut times = times.clone();
             times.sort_unstable();
-            for (first, (from, epoch)) in times.iter().enumerate() {
-                let mut epochs = (*epoch, *epoch);
-                for (last, (until, epoch)) in times.iter().enumerate().skip(first) {
+            for (first, (from, restored)) in times.iter().enumerate() {
+                let mut ends = (*restored, *restored);
+                for (last, (until, restored)) in times.iter().enumerate().skip(first) {
                     let admitted = (last - first + 1) as u64;
                     // A crash may set the ledger's clock back a little too.
-                    epochs = (epochs.0.min(*epoch), epochs.1.max(*epoch));
-                    let bursts = 1 + epochs.1 - epochs.0;
+                    ends = (ends.0.min(*restored), ends.1.max(*restored));
+                    let bursts = 1 + ends.1 - ends.0;
                     let allowed =
                         bursts * u64::from(quota.burst()) + until.saturating_sub(*from) / interval_ms;
                     assert!(admitted <= allowed, "{machine:?} was admitted {admitted} times of {allowed}");

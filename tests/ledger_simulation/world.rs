@@ -110,8 +110,6 @@ struct Request {
 #[derive(Clone, Copy)]
 struct Admitted {
     shard: u32,
-    epoch: u64,
-    record_at: UnixMillis,
     day: DayEnd,
     reserved: bool,
 }
@@ -173,7 +171,7 @@ pub struct World {
     isolates: Vec<Isolate>,
     requests: Vec<Request>,
     kv: BTreeMap<String, String>,
-    /// Of each reservation, by request and time of its record: day, moment, and the shard's epoch.
+    /// Of each reservation, by request and time of its record: day, moment, and how often the shard had woken up.
     days: BTreeMap<(String, UnixMillis), (DayEnd, UnixMillis, u64)>,
     /// By shard: its main row as it was last read, and after how many writes.
     read: Vec<(u64, serde_json::Value)>,
@@ -424,12 +422,13 @@ impl World {
         };
         let is_admitted =
             matches!(step.turn, Turn::Reply(Outcome::Admitted { budget: Budget::Reserved, .. }));
-        if let (Turn::Reply(Outcome::Admitted { record_at, epoch, standing, .. }), Some(number)) =
+        if let (Turn::Reply(Outcome::Admitted { record_at, standing, .. }), Some(number)) =
             (&step.turn, origin.request)
         {
             // Answered again for the same reservation, the first word counts.
             let id = self.requests[number].id.clone();
-            self.days.entry((id, *record_at)).or_insert((standing.resets_at, standing.now, *epoch));
+            let restored = self.shards[index].restored;
+            self.days.entry((id, *record_at)).or_insert((standing.resets_at, standing.now, restored));
         }
         self.tally.dense_without_row +=
             u64::from(is_admitted && rows_before == self.shards[index].rows_written);
@@ -603,14 +602,14 @@ impl World {
             return;
         };
         match outcome {
-            Outcome::Admitted { budget, record_at, shard, epoch, standing } => {
-                let (day, at, first_epoch) = self.days[&(self.requests[number].id.clone(), record_at)];
+            Outcome::Admitted { budget, record_at, shard, standing } => {
+                let (day, at, restored) = self.days[&(self.requests[number].id.clone(), record_at)];
                 let request = &mut self.requests[number];
                 if request.admitted.is_some() {
                     return;
                 }
                 let reserved = budget == Budget::Reserved;
-                request.admitted = Some(Admitted { shard, epoch, record_at, day, reserved });
+                request.admitted = Some(Admitted { shard, day, reserved });
                 let (subject, plan, worst) = (request.subject.clone(), request.plan, request.worst);
                 if let Some(nonce) = &request.nonce {
                     let is_new = self.book.nonces.insert((subject.clone(), nonce.hash));
@@ -623,7 +622,7 @@ impl World {
                     .admissions
                     .entry((shard, subject.clone()))
                     .or_default()
-                    .push((at.millis(), first_epoch));
+                    .push((at.millis(), restored));
                 if reserved {
                     // From here on it may be billed.
                     self.book.note(day, shard, plan, &subject, i64::try_from(worst).unwrap());
@@ -656,7 +655,7 @@ impl World {
     /// The upstream has answered, or not: the isolate settles.
     fn settle(&mut self, number: usize) {
         let request = &self.requests[number];
-        let Some(Admitted { shard, epoch, record_at, reserved, .. }) = request.admitted else {
+        let Some(Admitted { shard, reserved, .. }) = request.admitted else {
             return;
         };
         let settlement = Settlement {
@@ -664,8 +663,6 @@ impl World {
             subject: request.subject.clone(),
             charge: if reserved { request.charge } else { Charge::Nothing },
             shard,
-            epoch,
-            record_at,
             record: Some(format!("{{\"request_id\":\"{}\"}}", request.id)),
             ended: Some(ENDED),
         };

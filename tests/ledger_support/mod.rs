@@ -45,6 +45,8 @@ pub struct ShardObject {
     pub unsure: Vec<Batch>,
     /// Whether it should be tidied some seconds later.
     pub is_ahead: bool,
+    /// How often it woke up.
+    pub restored: u64,
     /// Rows of the journal that were taken in.
     pub replayed: u64,
 }
@@ -52,7 +54,9 @@ pub struct ShardObject {
 impl ShardObject {
     pub fn awake(&mut self) -> &mut Shard {
         let (stored, unsure, replayed) = (&self.stored, &mut self.unsure, &mut self.replayed);
+        let restored = &mut self.restored;
         self.shard.get_or_insert_with(|| {
+            *restored += 1;
             let mut shard = Shard::restore(stored.get(rows::SHARD).map(String::as_str)).unwrap();
             for key in shard.also_needed() {
                 shard.load(&key, stored.get(&key).map(String::as_str)).unwrap();

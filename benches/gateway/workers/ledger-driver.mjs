@@ -1,12 +1,16 @@
 // Stands before a ledger's object and calls it as a gateway does: an admission, and the settlement of
 // what was admitted. GET /N does N of each, one after the other; GET /told tells what was done so far.
-// MODE says how: `ride` and `apart` speak to our `Ledger`, with settlements that travel with the next
-// admission or in calls of their own, `log` is `ride` with a log record for each; `rows` speaks to the one
-// that writes a row a step; `echo` to none.
+// MODE says how: `ride`, `log`, `alone` and `apart` speak to our `Ledger`: with settlements that travel with the
+// next admission, and messages that travel together, as the gateway's do; the same with a log record for each;
+// each message in a call of its own; and the settlements too. `rows` speaks to the one that writes a row a
+// step; `echo` to none.
 import { DurableObject } from "cloudflare:workers";
+
+import { Edge } from "./edge.mjs";
 
 export { Ledger } from "./index.js";
 
+const NAME = "shard-0";
 const MACHINES = 200;
 // Nano-dollars that a failure of 3 KB can cost at most, and costs.
 const WORST = 1_350_000;
@@ -34,34 +38,35 @@ const newId = () => {
   prefix ??= crypto.randomUUID().replaceAll("-", "").slice(0, 20);
   return prefix + (next++).toString(16).padStart(12, "0");
 };
-const call = async (stub, message) =>
-  JSON.parse(await stub.exchange(JSON.stringify({ shard: { to: 0, of: 1, ...message } })));
+const alone = (stub) => (message) => stub.exchange(message);
+const together = (edge) => (message) => edge.ledger(NAME, message);
+const call = async (exchange, message) =>
+  JSON.parse(await exchange(JSON.stringify({ shard: { to: 0, of: 1, ...message } })));
 
-async function admit(stub, subject, settled) {
+async function admit(exchange, subject, settled) {
   const id = newId();
   const issued = { issued_at: 1_780_000_000_000, jti: id };
   const admission = { id, subject, plan: "standard", credential: issued, worst: WORST, lifetime_ms: 35_000 };
-  const { admitted } = await call(stub, { ...(settled.length > 0 && { settled }), command: { admit: admission } });
+  const { admitted } = await call(exchange, { ...(settled.length > 0 && { settled }), command: { admit: admission } });
   if (admitted?.budget !== "reserved") throw new Error("not admitted");
-  const { shard, epoch, record_at } = admitted;
-  return { id, subject, charge: { actual: ACTUAL }, shard, epoch, record_at };
+  return { id, subject, charge: { actual: ACTUAL }, shard: 0 };
+}
+
+// Settlements are plain data and no request waits for another's call, as in src/shell/ledger/client.rs.
+async function ride(exchange, subject, record) {
+  const settled = waiting;
+  waiting = [];
+  const settlement = await admit(exchange, subject, settled);
+  waiting.push({ ...settlement, ...record });
 }
 
 const modes = {
-  // Settlements are plain data and no request waits for another's call, as in src/shell/ledger/client.rs.
-  async ride(stub, subject) {
-    const settled = waiting;
-    waiting = [];
-    waiting.push(await admit(stub, subject, settled));
-  },
-  async log(stub, subject) {
-    const settled = waiting;
-    waiting = [];
-    waiting.push({ ...(await admit(stub, subject, settled)), record: RECORD });
-  },
+  ride: (stub, subject, edge) => ride(together(edge), subject),
+  log: (stub, subject, edge) => ride(together(edge), subject, { record: RECORD }),
+  alone: (stub, subject) => ride(alone(stub), subject),
   async apart(stub, subject) {
-    const settlement = await admit(stub, subject, []);
-    if ((await call(stub, { settled: [settlement] })) !== "settled") throw new Error("not settled");
+    const settlement = await admit(alone(stub), subject, []);
+    if ((await call(alone(stub), { settled: [settlement] })) !== "settled") throw new Error("not settled");
   },
   async rows(stub, subject) {
     if (!(await stub.admit(subject))) throw new Error("not admitted");
@@ -75,17 +80,18 @@ const modes = {
 async function told(stub, mode) {
   if (mode === "echo") return { rows: 0, calls: pairs };
   if (mode === "rows") return { rows: await stub.rows(), calls: 2 * pairs };
-  const { state } = await call(stub, { command: "state" });
-  return { rows: state.operations.rows_written, calls: state.operations.requests };
+  const { state } = await call(alone(stub), { command: "state" });
+  return { rows: state.operations.rows_written, calls: state.operations.requests, open: state.open };
 }
 
 export default {
   async fetch(request, env) {
-    const stub = env.LEDGER.getByName("shard-0");
+    const stub = env.LEDGER.getByName(NAME);
     const what = request.url.slice(request.url.lastIndexOf("/") + 1);
     if (what === "told") return Response.json({ pairs, ...(await told(stub, env.MODE)) });
+    const edge = new Edge(request, env);
     for (let count = Number(what); count > 0; count -= 1) {
-      await modes[env.MODE](stub, machines[Math.floor(Math.random() * MACHINES)]);
+      await modes[env.MODE](stub, machines[Math.floor(Math.random() * MACHINES)], edge);
       pairs += 1;
     }
     return new Response("done");

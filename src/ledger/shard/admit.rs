@@ -64,13 +64,7 @@ impl Shard {
             }
             let (budget, record_at) = (earlier.budget, earlier.record_at);
             let standing = stands(machine);
-            return reply(Outcome::Admitted {
-                budget,
-                record_at,
-                shard: self.index,
-                epoch: self.epoch,
-                standing,
-            });
+            return reply(Outcome::Admitted { budget, record_at, shard: self.index, standing });
         }
         // Nor is one that a crash took set aside a second time.
         if self.orphans.contains_key(&admission.id) {
@@ -164,7 +158,7 @@ impl Shard {
         self.pace.note(now);
         self.usual = worst;
         self.is_dirty = true;
-        let outcome = Outcome::Admitted { budget, record_at, shard: self.index, epoch: self.epoch, standing };
+        let outcome = Outcome::Admitted { budget, record_at, shard: self.index, standing };
         (Turn::Reply(outcome), !is_covered)
     }
 

@@ -6,8 +6,8 @@ use super::journal::Orphan;
 use super::leases::plan_pool;
 use super::{Reservation, Shard};
 use crate::ledger::fund::SERVICE;
+use crate::ledger::wire::Settlement;
 use crate::ledger::wire::ended::Ended;
-use crate::ledger::wire::{Charge, Settlement};
 use crate::units::{NanoUsd, UnixMillis};
 
 impl Shard {
@@ -20,22 +20,13 @@ impl Shard {
         let orphan = if is_orphan { self.orphans.remove(&id) } else { None };
         if let Some(orphan) = &orphan {
             self.by_deadline.remove(&(orphan.deadline, id.clone()));
-            let charged = match charge {
-                Charge::Nothing => NanoUsd::ZERO,
-                Charge::Actual(cost) => cost.min(orphan.amount),
-                Charge::Full => orphan.amount,
-            };
+            let charged = charge.of(orphan.amount).min(orphan.amount);
             self.count_orphan(&orphan.subject, &orphan.plan, ended.as_ref(), charged);
         }
         let reservation = if is_open { self.open.remove(&id) } else { None };
         if let Some(reservation) = &reservation {
-            let charged = match charge {
-                Charge::Nothing => NanoUsd::ZERO,
-                Charge::Actual(cost) => cost,
-                Charge::Full => reservation.amount,
-            };
             self.by_deadline.remove(&(reservation.deadline, id));
-            self.close(reservation, charged, ended.as_ref());
+            self.close(reservation, charge.of(reservation.amount), ended.as_ref());
         }
         // One that the network doubled may have expired and been admitted again, with a time of its own: by the
         // time that the settlement names, its record would take the place of the first.

@@ -189,12 +189,8 @@ pub struct Settlement {
     pub subject: String,
     /// What to charge.
     pub charge: Charge,
-    /// The shard that admitted the request, and its incarnation.
+    /// The shard that admitted the request.
     pub shard: u32,
-    /// See there.
-    pub epoch: u64,
-    /// The time of the log record.
-    pub record_at: UnixMillis,
     /// The log record: one line of JSON.
     #[serde(skip_serializing_if = "Option::is_none", default, with = "verbatim::optional")]
     pub record: Option<String>,
@@ -215,6 +211,18 @@ pub enum Charge {
     Full,
 }
 
+impl Charge {
+    /// How much that is, where `reserved` was set aside.
+    #[must_use]
+    pub const fn of(self, reserved: NanoUsd) -> NanoUsd {
+        match self {
+            Self::Nothing => NanoUsd::ZERO,
+            Self::Actual(cost) => cost,
+            Self::Full => reserved,
+        }
+    }
+}
+
 /// What the ledger answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -225,10 +233,8 @@ pub enum Outcome {
         budget: Budget,
         /// The time of its log record, unique for the machine.
         record_at: UnixMillis,
-        /// The shard and its incarnation, to be given back with the settlement.
+        /// The shard, to be given back with the settlement.
         shard: u32,
-        /// See there.
-        epoch: u64,
         /// How the machine stands now.
         standing: Standing,
     },

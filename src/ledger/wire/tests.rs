@@ -60,8 +60,6 @@ fn what_a_shard_is_told_has_one_form() {
         subject: "laptop".to_owned(),
         charge: Charge::Actual(NanoUsd::from_nanos(3)),
         shard: 1,
-        epoch: 2,
-        record_at: AT,
         record: Some("{}".to_owned()),
         ended: Some(Ended { outcome: Ending::Uncertain, source: None, tokens: (0, 0), ms: 8 }),
     };
@@ -70,7 +68,7 @@ fn what_a_shard_is_told_has_one_form() {
     let message = Message { to: 1, of: 4, settled: vec![settled], news, command: Some(admit) };
     pinned(
         &Call::Shard(message),
-        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"epoch":2,"record_at":5,"record":{},"ended":{"outcome":"uncertain","ms":8}}],"news":{"requests":2,"refused":[1]},"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
+        r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"record":{},"ended":{"outcome":"uncertain","ms":8}}],"news":{"requests":2,"refused":[1]},"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
     );
     for (command, text) in [
         (
@@ -136,12 +134,11 @@ fn what_a_shard_answers_has_one_form() {
         budget: Budget::Reached(Cap::Service),
         record_at: AT,
         shard: 1,
-        epoch: 2,
         standing: standing(),
     };
     pinned(
         &outcome,
-        r#"{"admitted":{"budget":{"reached":"service"},"record_at":5,"shard":1,"epoch":2,"standing":{"plan":"standard","rate_count":6,"rate_window":60,"burst":3,"level":{"remaining":2,"next_in":7},"in_flight":1,"concurrency":2,"spent":8,"cap":9,"now":5,"resets_at":6}}}"#,
+        r#"{"admitted":{"budget":{"reached":"service"},"record_at":5,"shard":1,"standing":{"plan":"standard","rate_count":6,"rate_window":60,"burst":3,"level":{"remaining":2,"next_in":7},"in_flight":1,"concurrency":2,"spent":8,"cap":9,"now":5,"resets_at":6}}}"#,
     );
     for (outcome, text) in [
         (Outcome::Moved(Route { shards: 4, salt: 9 }), r#"{"moved":{"shards":4,"salt":9}}"#),

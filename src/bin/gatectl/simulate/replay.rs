@@ -122,8 +122,6 @@ fn settle(ledger: &mut Rehearsal, log: &Log, ended: &Open) {
         subject: log.machines.name(record.machine).to_owned(),
         charge: if nothing { Charge::Nothing } else { Charge::Actual(ended.cost) },
         shard: 0,
-        epoch: 1,
-        record_at: ended.record_at,
         record: None,
         ended: None,
     };
