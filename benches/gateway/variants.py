@@ -137,6 +137,7 @@ def forged(body: bytes) -> Callable[[Run, str], Request]:
 SMALL, LARGE, RULE = bodies.MODEL_3KB, bodies.MODEL_200KB, bodies.RULE_3KB
 JOB = plain("POST", "/analyze_error", SMALL)
 FLOOR, LARGE_FLOOR, DURABLE = "the floor", "the floor, 200 KB body", "durable gateway, JavaScript"
+CALLS = "durable and logged, no checks, JavaScript"
 NULL_RUST, NGINX, MODEL = "null Worker, Rust", "the upstream alone", "model, Bearer"
 REFUSED, RULE_BEARER, LARGE_MODEL = "refused: no credential", "rule, Bearer", "model, Bearer, 200 KB body"
 
@@ -148,6 +149,7 @@ VARIANTS = [
     Variant(LARGE_FLOOR, script("floor"), plain("POST", "/", LARGE), b"suggestion", floor=LARGE_FLOOR),
     Variant("the bare job, KV write", script("kv-log", log=True), JOB, b"suggestion", floor=FLOOR),
     Variant(DURABLE, script("durable", ledger=True), bearer(SMALL), b"suggestion", connections=ALL, floor=FLOOR),
+    Variant(CALLS, script("calls", ledger=True), JOB, b"suggestion", connections=ALL, floor=FLOOR),
     Variant("health", ours(), plain("GET", "/healthz"), b""),
     Variant(REFUSED, ours(), plain("POST", "/v1/analyze", SMALL), b"unauthenticated", 401, (16, 64)),
     Variant("refused: forged token", ours(), forged(SMALL), b"unauthenticated", 401),

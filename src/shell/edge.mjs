@@ -119,17 +119,14 @@ export class Edge {
   }
 
   // Waits for what another request's call brings. Without input or output of its own the runtime takes a request
-  // that waits for one that hangs, and ends it: hence the timer, which also ends the wait if the other died.
-  async #hear(answer) {
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(reject, LATE_MS, new Error("the call that took the message along has no answer"));
+  // that waits for one that hangs, and ends it: hence the timer, which also ends the wait if the other died. The
+  // error is made only then, for each carries its stack: 3 % of a request's processor time.
+  #hear(answer) {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error("the call that took the message along has no answer"));
+      const timer = setTimeout(late, LATE_MS);
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
     });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #together(way, name) {
