@@ -15,7 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = "600"
-LONGEST_SECONDS = 300
+LONGEST_SECONDS = 600
+# What timeout(1) ends with when it had to end the command.
+TIMED_OUT = 124
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,7 @@ def run(folder: Path, target: Path) -> subprocess.CompletedProcess[str]:
         "LEDGER_SEEDS": SEEDS,
         "RUST_BACKTRACE": "0",
     }
-    # A run that does not end has failed as well.
-    command = ["timeout", str(LONGEST_SECONDS), "cargo", "test", "--locked", "--quiet", "--no-fail-fast", *tests, "--", "ledger", "no_cap", "_"]
+    command = ["timeout", str(LONGEST_SECONDS), "cargo", "test", "--locked", "--quiet", "--no-fail-fast", *tests, "--", "--skip", "analysis::", "--skip", "token::"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -142,6 +143,9 @@ def main() -> int:
             failures = [line for line in tried.stdout.splitlines() if "panicked at" in line and "main.rs" not in line]
             if "error[E" in tried.stderr or "error: could not compile" in tried.stderr:
                 print(f"{guard.name}: does not compile without it\n{tried.stderr[-1500:]}", flush=True)
+                unguarded.append(guard.name)
+            elif tried.returncode == TIMED_OUT:
+                print(f"{guard.name}: did not end in {LONGEST_SECONDS} s, which shows nothing", flush=True)
                 unguarded.append(guard.name)
             elif tried.returncode == 0:
                 print(f"{guard.name}: NOTHING FAILS without it", flush=True)

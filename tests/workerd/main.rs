@@ -14,6 +14,7 @@ mod anonymous;
 mod bad_input;
 mod buckets;
 mod dashboard;
+mod described;
 mod enrolment;
 mod enrolment_limits;
 mod foreign;

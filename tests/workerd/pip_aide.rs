@@ -3,44 +3,21 @@
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
 use crate::support::aimock::Aimock;
 use crate::support::credentials::Key;
 use crate::support::gateway::{Gateway, Settings};
 use crate::support::logs::{Record, wait_for_record};
 use crate::support::process::Folder;
-use crate::support::{random_word, support_file};
+use crate::support::python::virtual_environment;
+use crate::support::{project, random_word};
 
 /// How the client is given its token.
 #[derive(Clone, Copy, Debug)]
 enum By {
     Netrc,
     Url,
-}
-
-/// A virtual environment with the client, made once and kept with the build.
-fn environment() -> &'static Path {
-    static ENVIRONMENT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let requirements = support_file("pip-aide-requirements.txt");
-        let wanted = std::fs::read_to_string(&requirements).expect("the requirements are there");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pip-aide");
-        let done = folder.join("installed.txt");
-        if std::fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
-            return folder;
-        }
-        let run = |command: &mut Command| {
-            let output = command.stdin(Stdio::null()).output().expect("python3 starts");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        run(Command::new(folder.join("bin/pip")).args(["install", "--requirement"]).arg(&requirements));
-        std::fs::write(&done, wanted).expect("the environment can be marked");
-        folder
-    });
-    &ENVIRONMENT
 }
 
 /// Runs `pip-aide install <arguments>` as a user would, answers no to whatever it proposes, and
@@ -64,7 +41,7 @@ fn pip_aide(gateway: &Gateway, token: &str, by: By, arguments: &[&str]) -> Strin
 /// The same in a home folder that is set up already; without `url` the client has its own
 /// configuration to go by.
 fn run_pip_aide(gateway: &Gateway, home: &Folder, url: Option<&str>, arguments: &[&str]) -> String {
-    let bin = environment().join("bin");
+    let bin = virtual_environment("pip-aide").join("bin");
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = Command::new(bin.join("pip-aide"));
     command.arg("install").args(arguments).current_dir(home.path());
@@ -145,7 +122,7 @@ fn it_is_helped_by_the_model_which_never_sees_its_secrets() {
 
 /// Runs `pip-aide-login` from the tree, with nothing but Python.
 fn login(home: &Folder, arguments: &[&str]) -> (Option<i32>, String) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python/src");
+    let source = project().join("clients/python/src");
     let mut command = Command::new("python3");
     for name in ["NETRC", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "PIP_AIDE_SERVER_URL"] {
         command.env_remove(name);
