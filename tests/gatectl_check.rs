@@ -102,12 +102,17 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("MACHINE_DAILY_USD = \"0.05\"", "MACHINE_DAILY_USD = \"$0.05\"", "MACHINE_DAILY_USD", "must be dollars as a plain decimal"),
     ("MACHINE_CONCURRENCY = \"2\"", "MACHINE_CONCURRENCY = \"two\"", "MACHINE_CONCURRENCY", "must be a whole number from 1 to 10000"),
     ("\nDAILY_USD = \"5.00\"", "\nDAILY_USD = \"5,00\"", "DAILY_USD = \"5,00\"", "DAILY_USD = \"5,00\" must be dollars"),
-    ("\nDAILY_USD = \"5.00\"", "\nDAYLY_USD = \"5.00\"", "DAYLY_USD", "is not a setting; did you mean DAILY_USD?"),
+    ("\nDAILY_USD = \"5.00\"", "\nDAYLY_USD = \"5.00\"", "DAYLY_USD", "is no setting; did you mean DAILY_USD?"),
     ("DAY_STARTS_AT = \"00:00Z\"", "DAY_STARTS_AT = \"00:00\"", "DAY_STARTS_AT", "must be HH:MM and Z or an offset"),
     ("LIMIT_STORE = \"durable_object\"", "LIMIT_STORE = \"redis\"", "LIMIT_STORE = ", "must be one of: durable_object, kv"),
     ("LIMIT_STORE = \"durable_object\"", "LIMIT_STORE = \"kv\"", "[[kv_namespaces]]", "LIMITS_KV is missing: LIMIT_STORE is kv"),
     ("SHARDS = \"1\"", "SHARDS = \"49\"", "SHARDS = ", "must be a whole number from 1 to 48"),
-    ("SHARDS = \"1\"", "SHARD = \"1\"", "SHARD = ", "is not a setting; did you mean SHARDS?"),
+    ("\nDAILY_USD = \"5.00\"", "\ndaily_usd = \"5.00\"", "daily_usd = ", "is no setting; did you mean DAILY_USD?"),
+    ("# PLAN_TRUSTED_RATE = \"30/minute\"", "plan_trusted_rate = \"30/minute\"", "plan_trusted_rate", "is no setting; did you mean PLAN_TRUSTED_RATE?"),
+    ("# PLAN_TRUSTED_RATE = \"30/minute\"", "PLAN_TRUSTD_RATE = \"30/minute\"", "PLAN_TRUSTD_RATE", "needs all four; did you mean trusted?"),
+    ("# PLAN_TRUSTED_RATE = \"30/minute\"", "PLAN_TRUSTED_RATES = \"30/minute\"", "PLAN_TRUSTED_RATES", "is no setting; did you mean PLAN_TRUSTED_RATE?"),
+    ("MODEL = \"deepseek-chat\"", "MODEL = \"deepseek-flsh\"", "MODEL = ", "set a model that has one; did you mean deepseek-flash?"),
+    ("SHARDS = \"1\"", "SHARD = \"1\"", "SHARD = ", "is no setting; did you mean SHARDS?"),
     ("ANONYMOUS = \"off\"", "ANONYMOUS = \"on\"", "ANONYMOUS", "must be one of: off, limited"),
     ("ENROLLMENT_DIFFICULTY = \"18\"", "ENROLMENT_DIFFICULTY = \"18\"", "ENROLMENT_DIFFICULTY", "did you mean ENROLLMENT_DIFFICULTY?"),
     ("ENROLLMENT = \"proof_of_work\"", "ENROLLMENT = \"proof-of-work\"", "ENROLLMENT = ", "must be one of: proof_of_work, off"),
@@ -277,7 +282,7 @@ fn an_environment_is_checked_by_itself() {
     }
     let output = project.check(&["--env", "trail"]);
     assert!(
-        stdout(&output).contains("env.trail there is no such environment; did you mean trial?"),
+        stdout(&output).contains("env.trail is no environment; did you mean trial?"),
         "{}",
         stdout(&output)
     );
@@ -305,8 +310,13 @@ fn secrets_are_checked_and_never_printed() {
         (api_key, format!("{api_key} {api_key}"), 4, "API_KEY must be visible ASCII"),
         (api_key, String::new(), 4, "API_KEY is empty"),
         ("API_KEY=", format!("TOKEN_KEYS={a}\nAPI_KEY="), 4, "TOKEN_KEYS stands twice: first on line 2"),
-        ("API_KEY=", "API_KEY_NOBODY=".to_owned(), 4, "API_KEY_NOBODY there is no such setting"),
+        ("API_KEY=", "API_KEY_NOBODY=".to_owned(), 4, "API_KEY_NOBODY is no setting"),
         ("API_KEY=", "RULES=perhaps\nAPI_KEY=".to_owned(), 4, "RULES must be one of"),
+        ("API_KEY=", "api_key=".to_owned(), 4, "api_key is no setting; did you mean API_KEY?"),
+        ("API_KEY=", "APIKEY=".to_owned(), 4, "APIKEY is no setting; did you mean API_KEY?"),
+        // What stands before such a line's first `=` may be a key with padding.
+        ("API_KEY=", "API_KEY: ".to_owned(), 4, "must be NAME=value"),
+        (&format!("API_KEY={api_key}"), format!("API_KEY: {api_key}=="), 4, "must be NAME=value"),
     ] {
         project.write(".dev.vars", &right.replacen(from, &to, 1));
         for arguments in [&["--secrets", ".dev.vars"][..], &["--secrets", ".dev.vars", "--json"]] {

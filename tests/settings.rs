@@ -50,13 +50,13 @@ fn the_defaults_are_those_of_the_contract() {
 #[test]
 fn what_is_wrong_is_named_with_what_is_accepted() {
     let cases: &[(&[(&str, &str)], &str)] = &[
-        (
-            &[("MACHINE_RATES", "6/minute")],
-            "MACHINE_RATES: there is no such setting; did you mean MACHINE_RATE?",
-        ),
+        (&[("MACHINE_RATES", "6/minute")], "MACHINE_RATES: is no setting; did you mean MACHINE_RATE?"),
         (&[("DAYLY_USD", "1")], ""),
-        (&[("DAILY_USDD", "1")], "DAILY_USDD: there is no such setting; did you mean DAILY_USD?"),
-        (&[("PLAN_STANDARD_RATE", "6/minute")], "PLAN_STANDARD_RATE: plan standard is set by MACHINE_RATE"),
+        (&[("DAILY_USDD", "1")], "DAILY_USDD: is no setting; did you mean DAILY_USD?"),
+        (
+            &[("PLAN_STANDARD_RATE", "6/minute")],
+            "PLAN_STANDARD_RATE: is no setting: plan standard is set by MACHINE_RATE",
+        ),
         (&[("MACHINE_RATE", "6 per minute")], "MACHINE_RATE: must be N/second"),
         (&[("MACHINE_RATE", "0/minute")], "MACHINE_RATE: must be N/second"),
         (&[("MACHINE_RATE", "06/minute")], "MACHINE_RATE: must be N/second"),
@@ -172,5 +172,5 @@ fn an_upstream_is_asked_only_where_its_key_is_set() {
         faults(&[("API_KEY_OPENAI", "a\nb")]),
         ["API_KEY_OPENAI: must be visible ASCII characters without spaces"]
     );
-    assert_eq!(faults(&[("API_KEY_NOBODY", "k")]), ["API_KEY_NOBODY: there is no such setting"]);
+    assert_eq!(faults(&[("API_KEY_NOBODY", "k")]), ["API_KEY_NOBODY: is no setting"]);
 }

@@ -1,7 +1,7 @@
 //! The names of settings: which there are, which only look like ours, and what was meant by one that
 //! is not there.
 
-use crate::policy::plans::STANDARD;
+use crate::policy::plans::{PLANS, STANDARD};
 use crate::policy::upstreams;
 
 /// Beginnings of names that are ours. A name that begins so and is not a setting is a mistake.
@@ -77,11 +77,18 @@ pub fn fault(name: &str) -> Option<String> {
         return None;
     }
     if let Some(part) = name.strip_prefix("PLAN_STANDARD_") {
-        return Some(format!("plan standard is set by MACHINE_{part}"));
+        return Some(format!("is no setting: plan standard is set by MACHINE_{part}"));
     }
-    Some(match nearest(name, &NAMES, MOST_EDITS) {
-        Some(meant) => format!("there is no such setting; did you mean {meant}?"),
-        None => "there is no such setting".to_owned(),
+    let of_plans: Vec<String> = PLANS
+        .iter()
+        .flat_map(|plan| PLAN_PARTS.map(|part| format!("PLAN_{}{part}", plan.name.to_ascii_uppercase())))
+        .collect();
+    let of_upstreams = upstreams::fallbacks().iter().map(|fallback| fallback.key);
+    let known: Vec<&str> =
+        NAMES.into_iter().chain(of_plans.iter().map(String::as_str)).chain(of_upstreams).collect();
+    Some(match nearest(name, &known, MOST_EDITS) {
+        Some(meant) => format!("is no setting; did you mean {meant}?"),
+        None => "is no setting".to_owned(),
     })
 }
 
@@ -120,7 +127,8 @@ pub fn plan_part(name: &str) -> Option<(String, &'static str)> {
     (characters && (1..=32).contains(&plan.len()) && plan != STANDARD).then_some((plan, part))
 }
 
-/// Edits between two names (Levenshtein), for suggestions.
+/// Edits between two names (Levenshtein), for suggestions. Small and capital letters are the same: who writes
+/// the wrong ones means the name.
 fn distance(left: &str, right: &str) -> usize {
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (index, left_byte) in left.bytes().enumerate() {
@@ -128,7 +136,7 @@ fn distance(left: &str, right: &str) -> usize {
         let mut current = index.saturating_add(1);
         let mut next = vec![current];
         for (right_byte, above) in right.bytes().zip(row.iter().skip(1)) {
-            let change = before.saturating_add(usize::from(left_byte != right_byte));
+            let change = before.saturating_add(usize::from(!left_byte.eq_ignore_ascii_case(&right_byte)));
             before = *above;
             current = change.min(above.saturating_add(1)).min(current.saturating_add(1));
             next.push(current);

@@ -60,7 +60,7 @@ impl<'a> Document<'a> {
             let line = root.item("env").map_or(1, |item| item.line);
             let meant = did_you_mean(name, &known);
             let listed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let problem = format!("there is no such environment{meant}; there is: {listed}");
+            let problem = format!("is no environment{meant}; there is: {listed}");
             report.fault(self.finding(line, &format!("env.{name}"), None, problem));
             return None;
         };

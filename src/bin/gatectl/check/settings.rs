@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pip_aide_gateway::policy::names;
+use pip_aide_gateway::policy::plans::PLANS;
+use pip_aide_gateway::policy::prices::PRICES;
 use pip_aide_gateway::policy::settings::{Entry, Fault, Settings};
 use pip_aide_gateway::token::keys::render_entry;
 use toml::de::DeValue;
 
-use super::document::{Scope, members};
+use super::document::{Scope, did_you_mean, members};
 use super::report::{Finding, Report, is_secret};
 use crate::edge;
 use crate::output::Failure;
@@ -24,13 +26,21 @@ const CLOSE: usize = 2;
 pub struct SecretsFile {
     file: String,
     lines: Vec<Line>,
+    /// The numbers of those that are none.
+    odd: Vec<usize>,
 }
 
 impl SecretsFile {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
-        Ok(Self { file: path.display().to_string(), lines: lines(&text).collect() })
+        // What stands before the first `=` of an odd line may be part of a secret.
+        let (lines, _): (Vec<Line>, Vec<Line>) = lines(&text).partition(|line| is_name(&line.name));
+        let is_set = |number: usize| lines.iter().any(|line| line.number == number);
+        let is_empty = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
+        let numbered = text.lines().zip(1..).filter(|(line, _)| !is_empty(line));
+        let odd = numbered.map(|(_, number)| number).filter(|number| !is_set(*number)).collect();
+        Ok(Self { file: path.display().to_string(), lines, odd })
     }
 
     fn line_of(&self, name: &str) -> Option<usize> {
@@ -44,7 +54,17 @@ impl SecretsFile {
 
     /// What is wrong with the file whatever the settings say.
     fn check(&self, report: &mut Report) {
+        for number in &self.odd {
+            report.fault(self.finding(*number, "", "must be NAME=value, as in TOKEN_KEYS=..."));
+        }
         for (at, line) in self.lines.iter().enumerate() {
+            if let Some(meant) = meant(&line.name) {
+                report.fault(self.finding(
+                    line.number,
+                    &line.name,
+                    format!("is no setting; did you mean {meant}?"),
+                ));
+            }
             let before = self.lines.iter().take(at).find(|other| other.name == line.name);
             if let Some(first) = before {
                 let problem = format!("stands twice: first on line {}", first.number);
@@ -60,6 +80,23 @@ impl SecretsFile {
             }
         }
     }
+}
+
+/// Whether a text can be the name of a variable.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The setting that is meant by a name which the reader takes for somebody else's.
+fn meant(name: &str) -> Option<String> {
+    if names::is_setting(name) || names::fault(name).is_some() {
+        return None;
+    }
+    let capitals = name.to_ascii_uppercase();
+    if names::is_setting(&capitals) {
+        return Some(capitals);
+    }
+    names::nearest(name, &names::NAMES, CLOSE).map(str::to_owned)
 }
 
 /// Checks all settings. Whether the buckets are in KV, as far as can be told.
@@ -130,7 +167,21 @@ fn in_vars(scope: &Scope<'_>, fault: Fault) -> Finding {
     };
     let line = here.or_else(relative).map(|(_, item)| item.line);
     let line = line.or(vars.map(|item| item.line)).unwrap_or(scope.line);
-    scope.document.finding(line, &fault.name, value, fault.problem)
+    let text = here.and_then(|(_, item)| item.value.get_ref().as_str());
+    let problem = fault.problem + &hint(&fault.name, text);
+    scope.document.finding(line, &fault.name, value, problem)
+}
+
+/// What was meant by a value or by the plan in a name, where the policies have one that is close.
+fn hint(name: &str, value: Option<&str>) -> String {
+    if let ("MODEL", Some(model)) = (name, value) {
+        return did_you_mean(model, &PRICES.iter().map(|price| price.model).collect::<Vec<_>>());
+    }
+    let plan = names::plan_part(name).map(|(plan, _)| plan);
+    let plans: Vec<&str> = PLANS.iter().map(|plan| plan.name).collect();
+    plan.filter(|plan| !plans.contains(&plan.as_str()))
+        .map(|plan| did_you_mean(&plan, &plans))
+        .unwrap_or_default()
 }
 
 /// What the reader cannot see: where settings stand, and names that it takes for somebody else's.
@@ -145,11 +196,8 @@ fn check_places(scope: &Scope<'_>, report: &mut Report) {
                     let problem =
                         "is a secret: take it out of this file and set it with `wrangler secret put`";
                     report.fault(document.finding(item.line, name, None, problem));
-                } else if !names::is_setting(name)
-                    && names::fault(name).is_none()
-                    && let Some(meant) = names::nearest(name, &names::NAMES, CLOSE)
-                {
-                    let problem = format!("is not a setting; did you mean {meant}?");
+                } else if let Some(meant) = meant(name) {
+                    let problem = format!("is no setting; did you mean {meant}?");
                     report.fault(document.finding(item.line, name, value, problem));
                 }
             }
