@@ -18,6 +18,7 @@ from environments import tomllib
 CONFIG = "wrangler.toml"
 REQUIRED = ("TOKEN_KEYS", "OPERATOR_KEYS")
 SECRET = re.compile(r"TOKEN_KEYS|OPERATOR_KEYS|API_KEY(_[A-Z0-9_]+)?")
+NAME = re.compile(r"[A-Za-z0-9_]+")
 NAMESPACE_ID = re.compile(r"[0-9a-f]{32}")
 NOBODY = "0" * 32
 
@@ -106,11 +107,14 @@ def read_secrets(path: str | None) -> set[str]:
     if file.stat().st_mode & 0o077:
         raise Refusal(f"{path} can be read by others than you: run `chmod 600 {path}`.")
     names = set()
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
         name = line.removeprefix("export ").partition("=")[0].strip()
+        if "=" not in line or not NAME.fullmatch(name):
+            # Not a word of it: it may be a secret.
+            raise Refusal(f"{path}:{number} is no line NAME=value, as in TOKEN_KEYS=...")
         if not SECRET.fullmatch(name):
             raise Refusal(
                 f"{path} has {name!r}, which is no secret of the gateway: it takes TOKEN_KEYS, OPERATOR_KEYS, API_KEY and "

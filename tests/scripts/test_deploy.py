@@ -98,8 +98,8 @@ class Deploy(unittest.TestCase):
         self.calls = calls.read_text().splitlines() if calls.exists() else []
         return done.returncode, done.stdout + done.stderr
 
-    def assert_refused(self, *words: str, **changes: str) -> None:
-        """It fails with these words, and nothing is deployed."""
+    def assert_refused(self, *words: str, **changes: str) -> str:
+        """It fails with these words, which are returned with all others, and nothing is deployed."""
         code, said = self.deploy(**changes)
         self.assertEqual(code, 1, said)
         for word in words:
@@ -107,6 +107,7 @@ class Deploy(unittest.TestCase):
         real = [call for call in self.calls if "wrangler deploy" in call and "--dry-run" not in call]
         self.assertEqual(real, [], said)
         self.assertNotIn("Traceback", said)
+        return said
 
     def test_the_steps_in_their_order(self) -> None:
         code, said = self.deploy()
@@ -207,6 +208,10 @@ class Deploy(unittest.TestCase):
         self.assert_refused("chmod 600", SECRETS=self.secrets("TOKEN_KEYS=a=b\n", mode=0o644))
         path = self.secrets("TOKEN_KEYS=a=b\nDAILY_USD=5\n")
         self.assert_refused("'DAILY_USD'", "wrangler.toml", SECRETS=path)
+        for line in ("API_KEY: sk-secret", "API_KEY: c2VjcmV0=", "c2VjcmV0", "=c2VjcmV0"):
+            path = self.secrets(f"# Keys\n{line}\n")
+            said = self.assert_refused(f"{path}:2 is no line NAME=value", SECRETS=path)
+            self.assertNotIn(line.split()[-1].strip("="), said)
         self.assertEqual(self.calls, [])
 
     def test_without_a_terminal_it_does_not_ask(self) -> None:
