@@ -54,9 +54,11 @@ export function moment(text) {
   return dated(text, { dateStyle: "medium", timeStyle: "medium" });
 }
 
-/** A moment as short as a table needs it. */
+/** A moment as short as a table needs it: with its year where that is not this one. */
 export function shortMoment(text) {
+  const isThisYear = new Date(text).getFullYear() === new Date().getFullYear();
   return dated(text, {
+    year: isThisYear ? undefined : "numeric",
     month: "2-digit",
     day: "2-digit",
     hour: "2-digit",

@@ -165,6 +165,19 @@ test("machines are sorted by the gateway and opened with their log", async () =>
   await end(/status of 404/);
 });
 
+test("a record of another year is shown with its year", async () => {
+  const state = busy();
+  // As the old server left them, without an end of their life.
+  const old = `${new Date().getFullYear() - 1}-01-15T10:20:30.123Z`;
+  state.records.splice(0, state.records.length, state.records[0], { timestamp: old, machine_id: "8412" });
+  const { page, end } = await signedIn({}, state);
+  await go(page, "Log");
+  const shown = await page.locator("tbody time").allTextContents();
+  assert.ok(shown[1].includes(old.slice(0, 4)), shown[1]);
+  assert.ok(!shown[0].includes(String(new Date().getFullYear())), shown[0]);
+  await end();
+});
+
 test("the log is filtered and paged, its address says how, and no clock reads it", async () => {
   const { gateway, page, end } = await signedIn({ ownsClock: true });
   await go(page, "Log");
