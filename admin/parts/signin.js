@@ -7,7 +7,7 @@ import { t } from "../language.js";
 import * as session from "../session.js";
 import { explain } from "./notices.js";
 
-const MINT = "cargo run -q -- token mint --operator --machine NAME --days 1 --keys-file ~/pip-aide-gateway.keys";
+const MINT = "cargo run -q -- token mint --operator --machine NAME --days 1 --keys-file ~/gateway.production.keys";
 
 /** The form; `done` is called when the session has a token that the gateway takes. */
 export function signInForm({ titleId, title, why, done, more = [] }) {

@@ -172,7 +172,7 @@ export function overview({ changed }) {
             h(
               "pre",
               { tabindex: "0" },
-              h("code", {}, "cargo run -q -- token mint --machine NAME --keys-file ~/pip-aide-gateway.keys"),
+              h("code", {}, "cargo run -q -- token mint --machine NAME --keys-file ~/gateway.production.keys"),
             ),
           ),
       );
