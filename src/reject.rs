@@ -92,7 +92,7 @@ impl Reject {
         match self {
             Self::MalformedRequest(reason) | Self::Forbidden(reason) => (*reason).to_owned(),
             Self::Unauthenticated(_) => {
-                "Send a client token of this gateway, as a Bearer token or as the password of Basic, or sign the request."
+                "Send a client token of this gateway (under /admin/ an operator's), as a Bearer token or as the password of Basic, or sign the request."
                     .to_owned()
             }
             Self::Revoked => "Ask the operator, or enrol this machine again.".to_owned(),

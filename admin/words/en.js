@@ -152,7 +152,9 @@ export default {
   "gauge.ledger requests": "Ledger requests",
   "gauge.rows read": "Rows read",
   "gauge.rows written": "Rows written",
+  "gauge.kv reads": "KV reads",
   "gauge.kv writes": "KV writes",
+  "gauge.kv lists": "KV lists",
   "empty.title": "No request has come yet",
   "empty.text": "Give a machine a token and point pip-aide at this gateway; its requests appear here.",
 

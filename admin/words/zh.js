@@ -152,7 +152,9 @@ export default {
   "gauge.ledger requests": "账本请求",
   "gauge.rows read": "读取行数",
   "gauge.rows written": "写入行数",
+  "gauge.kv reads": "KV 读取",
   "gauge.kv writes": "KV 写入",
+  "gauge.kv lists": "KV 列表",
   "empty.title": "还没有收到请求",
   "empty.text": "给机器一个令牌，并让 pip-aide 使用这个网关，请求就会显示在这里。",
 

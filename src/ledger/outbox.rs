@@ -55,9 +55,19 @@ impl Outbox {
         self.news.requests = self.news.requests.saturating_add(1);
     }
 
+    /// Notes reads of KV, by key.
+    pub const fn note_kv_reads(&mut self, keys: u64) {
+        self.news.kv_reads = self.news.kv_reads.saturating_add(keys);
+    }
+
     /// Notes a write to KV.
     pub const fn note_kv_write(&mut self) {
         self.news.kv_writes = self.news.kv_writes.saturating_add(1);
+    }
+
+    /// Notes a list of KV's keys.
+    pub const fn note_kv_list(&mut self) {
+        self.news.kv_lists = self.news.kv_lists.saturating_add(1);
     }
 
     /// Notes a request that was refused without the ledger.

@@ -9,7 +9,7 @@ use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::{Buckets, Taken};
 use crate::ledger::wire::ended::Reason;
 use crate::seams;
-use crate::shell::ledger::client::{note_kv_write, note_refusal};
+use crate::shell::ledger::client::{note_kv_reads, note_kv_write, note_refusal};
 use crate::units::UnixMillis;
 
 const BINDING: &str = "LIMITS_KV";
@@ -28,6 +28,7 @@ impl Store {
         if !BUCKETS.with_borrow(|buckets| buckets.is_stale(subject, now)) {
             return;
         }
+        note_kv_reads(1);
         let text = match env.kv(BINDING) {
             Ok(namespace) => namespace.get(&key(subject)).text().await.ok().flatten(),
             Err(_) => None,

@@ -10,6 +10,7 @@ use worker::js_sys::futures::JsFuture;
 
 use crate::seams::{Listed, Listing, LogStore, LogUnavailable};
 use crate::shell::edge::Edge;
+use crate::shell::ledger::client::{note_kv_list, note_kv_reads};
 
 /// The log of this environment.
 pub struct Store(pub Rc<Edge>);
@@ -20,6 +21,7 @@ struct Page<'a>(#[serde(borrow)] Vec<(String, &'a RawValue)>, Option<String>);
 
 impl LogStore for Store {
     async fn list(&self, from: Option<&str>) -> Result<Listing, LogUnavailable> {
+        note_kv_list();
         let listed = JsFuture::from(self.0.log_keys(from)).await.map_err(|error| refused(&error))?;
         let listed = listed.as_string().unwrap_or_default();
         let Page(keys, next) = serde_json::from_str(&listed).map_err(|_| LogUnavailable)?;
@@ -31,6 +33,7 @@ impl LogStore for Store {
     }
 
     async fn read(&self, keys: &[&str]) -> Result<Vec<Option<String>>, LogUnavailable> {
+        note_kv_reads(keys.len());
         let keys = serde_json::to_string(keys).map_err(|_| LogUnavailable)?;
         let values = JsFuture::from(self.0.log_values(&keys)).await;
         let values = values.map_err(|error| refused(&error))?;

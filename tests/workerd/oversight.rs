@@ -325,12 +325,17 @@ fn what_is_asked_of_the_platform_is_counted_as_the_platform_counts_it() {
     assert_eq!(used(&first, "ledger requests"), counted("requests") + 5, "{first} {look:?}");
     assert_eq!(used(&first, "rows read"), counted("rows_read"), "{first} {look:?}");
     assert_eq!(used(&first, "kv writes"), counted("kv_writes"), "{first} {look:?}");
+    // The log was not looked at, and no bucket is in KV.
+    assert_eq!((used(&first, "kv reads"), used(&first, "kv lists")), (0, 0), "{first}");
+    assert_eq!(world.get("/admin/logs").json()["records"].as_array().map(Vec::len), Some(MACHINES));
     assert!(counted("rows_written") >= 2 && counted("rows_read") >= 2, "{look:?}");
     for _ in 0..3 {
         assert_eq!(world.worker().send("GET", "/healthz", &[], None).status, 200);
     }
     let second = world.get("/admin/usage").json();
-    assert_eq!(used(&second, "worker requests"), used(&first, "worker requests") + 4);
+    assert_eq!(used(&second, "worker requests"), used(&first, "worker requests") + 5);
+    assert_eq!(used(&second, "kv lists"), 1, "{second}");
+    assert!(used(&second, "kv reads") >= 1, "{second}");
     assert!(used(&first, "worker requests") >= MACHINES as u64 + 2);
 }
 

@@ -272,6 +272,12 @@ impl Shard {
         self.logbook.unsure()
     }
 
+    /// Notes that KV was asked for it.
+    pub const fn note_kv_read(&mut self) {
+        let reads = &mut self.tallies.asked.kv_reads;
+        *reads = reads.saturating_add(1);
+    }
+
     /// What became of the batch up to record `last`: whether KV has it.
     pub fn batch_ended(&mut self, last: u64, written: bool, now: UnixMillis) {
         let now = self.clock.max(now);

@@ -21,8 +21,18 @@ pub struct Asked {
     pub rows_read: u64,
     /// Rows that its SQL wrote, and alarms set.
     pub rows_written: u64,
+    /// KV reads, by key.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub kv_reads: u64,
     /// KV writes.
     pub kv_writes: u64,
+    /// KV lists, of a thousand keys at most.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub kv_lists: u64,
+}
+
+fn is_nothing(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Asked {
@@ -67,7 +77,9 @@ impl Asked {
         self.requests = self.requests.saturating_add(other.requests);
         self.rows_read = self.rows_read.saturating_add(other.rows_read);
         self.rows_written = self.rows_written.saturating_add(other.rows_written);
+        self.kv_reads = self.kv_reads.saturating_add(other.kv_reads);
         self.kv_writes = self.kv_writes.saturating_add(other.kv_writes);
+        self.kv_lists = self.kv_lists.saturating_add(other.kv_lists);
     }
 }
 
@@ -91,7 +103,8 @@ mod tests {
         assert_eq!(asked.day, Day::from_number(20_781), "no day begins again");
         asked.take_in(&yesterday);
         assert_eq!(asked.requests, 0, "another day's are not today's");
-        asked.take_in(&Asked { rows_written: 3, ..asked });
-        assert_eq!(asked.rows_written, 3);
+        asked.take_in(&Asked { rows_written: 3, kv_reads: 4, kv_writes: 5, kv_lists: 6, ..asked });
+        let of_kv = (asked.kv_reads, asked.kv_writes, asked.kv_lists);
+        assert_eq!((asked.rows_written, of_kv), (3, (4, 5, 6)));
     }
 }

@@ -80,7 +80,9 @@ impl Tallies {
     /// Counts what an isolate has seen.
     pub fn hear(&mut self, news: &News) {
         self.asked.worker = self.asked.worker.saturating_add(news.requests);
+        self.asked.kv_reads = self.asked.kv_reads.saturating_add(news.kv_reads);
         self.asked.kv_writes = self.asked.kv_writes.saturating_add(news.kv_writes);
+        self.asked.kv_lists = self.asked.kv_lists.saturating_add(news.kv_lists);
         if !news.refused.is_empty() {
             self.of(self.today).refused.take_in(&news.refused);
             self.is_behind = true;
@@ -217,7 +219,7 @@ mod tests {
         count(&mut tallies, 100);
         count(&mut tallies, 101);
         tallies.refuse(Reason::RateLimited);
-        let mut news = News { requests: 5, kv_writes: 1, ..News::default() };
+        let mut news = News { requests: 5, kv_reads: 3, kv_writes: 1, kv_lists: 2, ..News::default() };
         (0..3).for_each(|_| news.refuse(Reason::Unauthenticated));
         tallies.hear(&news);
         let closed = tallies.close(|_| false).unwrap();
@@ -226,7 +228,7 @@ mod tests {
         assert!(!tallies.is_behind());
         assert_eq!(
             stored,
-            r#"{"open":[{"v":1,"day":101,"outcomes":[0,1],"plans":{"standard":[1,101]},"refused":[3,0,0,0,0,1],"spent":101,"latency":{"counts":[1],"sum_ms":1}}],"kept":[100],"asked":{"day":101,"worker":5,"requests":0,"rows_read":0,"rows_written":0,"kv_writes":1}}"#
+            r#"{"open":[{"v":1,"day":101,"outcomes":[0,1],"plans":{"standard":[1,101]},"refused":[3,0,0,0,0,1],"spent":101,"latency":{"counts":[1],"sum_ms":1}}],"kept":[100],"asked":{"day":101,"worker":5,"requests":0,"rows_read":0,"rows_written":0,"kv_reads":3,"kv_writes":1,"kv_lists":2}}"#
         );
         let mut restored = Tallies::restored(serde_json::from_str(&stored).unwrap()).unwrap();
         assert_eq!(restored.since(day(101)), tallies.since(day(101)));

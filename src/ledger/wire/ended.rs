@@ -169,9 +169,15 @@ impl Reason {
 pub struct News {
     /// Requests to the Worker, whatever became of them.
     pub requests: u64,
-    /// KV writes of the isolate's own: buckets, where they are kept there.
+    /// KV reads of the isolate's own: buckets, where they are kept there, and the log, where operators look.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub kv_reads: u64,
+    /// KV writes of its own: buckets.
     #[serde(skip_serializing_if = "is_nothing", default)]
     pub kv_writes: u64,
+    /// KV lists of its own: the log.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub kv_lists: u64,
     /// Requests to the analyse routes that were refused before the ledger was asked.
     #[serde(skip_serializing_if = "Counts::is_empty", default)]
     pub refused: Counts,
@@ -185,7 +191,7 @@ impl News {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.requests == 0 && self.kv_writes == 0 && self.refused.is_empty()
+        *self == Self::default()
     }
 
     /// Notes a refusal.
@@ -196,7 +202,9 @@ impl News {
     /// Takes in other news.
     pub fn add(&mut self, other: &Self) {
         self.requests = self.requests.saturating_add(other.requests);
+        self.kv_reads = self.kv_reads.saturating_add(other.kv_reads);
         self.kv_writes = self.kv_writes.saturating_add(other.kv_writes);
+        self.kv_lists = self.kv_lists.saturating_add(other.kv_lists);
         self.refused.take_in(&other.refused);
     }
 }

@@ -31,9 +31,20 @@ pub fn note_request() {
     OUTBOX.with_borrow_mut(Outbox::note_request);
 }
 
+/// Notes reads of KV, by key.
+pub fn note_kv_reads(keys: usize) {
+    let keys = u64::try_from(keys).unwrap_or(u64::MAX);
+    OUTBOX.with_borrow_mut(|outbox| outbox.note_kv_reads(keys));
+}
+
 /// Notes a write to KV.
 pub fn note_kv_write() {
     OUTBOX.with_borrow_mut(Outbox::note_kv_write);
+}
+
+/// Notes a list of KV's keys.
+pub fn note_kv_list() {
+    OUTBOX.with_borrow_mut(Outbox::note_kv_list);
 }
 
 /// Notes a request that was refused without the ledger.

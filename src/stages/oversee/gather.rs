@@ -13,13 +13,16 @@ use crate::seams::Ledger;
 use crate::units::{NanoUsd, UnixMillis};
 
 /// The free plan's allowances a UTC day
-/// (developers.cloudflare.com, Workers, Durable Objects and KV: limits and pricing).
-const ALLOWANCES: [(&str, u64); 5] = [
+/// (developers.cloudflare.com, Workers, Durable Objects and KV: limits and pricing), of what a Worker can count
+/// itself. For how long objects stay in memory (13,000 GB-s) only the platform knows; nothing is deleted in KV.
+const ALLOWANCES: [(&str, u64); 7] = [
     ("worker requests", 100_000),
     ("ledger requests", 100_000),
     ("rows read", 5_000_000),
     ("rows written", 100_000),
+    ("kv reads", 100_000),
     ("kv writes", 1_000),
+    ("kv lists", 1_000),
 ];
 
 /// All of it.
@@ -95,16 +98,12 @@ impl Gathered {
 
     /// What was asked of the platform in this UTC day, with the free plan's allowance: name, used, of.
     #[must_use]
-    pub fn allowances(&self) -> [(&'static str, u64, u64); 5] {
-        let Asked { worker, requests, rows_read, rows_written, kv_writes, .. } = self.asked;
-        let [a, b, c, d, e] = ALLOWANCES;
-        [
-            (a.0, worker, a.1),
-            (b.0, requests, b.1),
-            (c.0, rows_read, c.1),
-            (d.0, rows_written, d.1),
-            (e.0, kv_writes, e.1),
-        ]
+    pub fn allowances(&self) -> [(&'static str, u64, u64); 7] {
+        let Asked { worker, requests, rows_read, rows_written, kv_reads, kv_writes, kv_lists, .. } =
+            self.asked;
+        let used = [worker, requests, rows_read, rows_written, kv_reads, kv_writes, kv_lists];
+        let mut used = used.into_iter();
+        ALLOWANCES.map(|(name, of)| (name, used.next().unwrap_or_default(), of))
     }
 
     /// Whether the model may be asked.

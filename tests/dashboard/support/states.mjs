@@ -20,7 +20,9 @@ export function fresh() {
         ["ledger requests", 100_000],
         ["rows read", 5_000_000],
         ["rows written", 100_000],
+        ["kv reads", 100_000],
         ["kv writes", 1_000],
+        ["kv lists", 1_000],
       ].map(([name, of]) => ({ name, used: 0, of })),
     },
     kill: { model: "on", since: null, by: null, reason: null },
@@ -81,7 +83,7 @@ export function busy() {
     { plan: "anonymous", spent_usd: "0.0186", cap_usd: "0.02", requests: 23 },
   ];
   usage.allowances.forEach(
-    (allowance, index) => (allowance.used = Math.round(allowance.of * [0.031, 0.052, 0.004, 0.72, 0.93][index])),
+    (allowance, index) => (allowance.used = Math.round(allowance.of * [0.031, 0.052, 0.004, 0.72, 0.002, 0.93, 0.028][index])),
   );
   const now = Date.now();
   state.machines = Array.from({ length: 34 }, (_, index) => ({

@@ -53,7 +53,7 @@ pub struct Filter {
     /// Only those that ended so, such as answered, uncertain, spend-cap-reached, upstream-failed
     #[arg(long, value_name = "OUTCOME", value_parser = read_name)]
     outcome: Option<String>,
-    /// Only those with an answer from there: rules, cache or model
+    /// Only those whose record names it: rules, cache or model, or none for those that name nobody
     #[arg(long, value_name = "SOURCE", value_parser = read_name)]
     source: Option<String>,
     /// From this moment on, such as 2026-01-31T00:00:00Z

@@ -28,6 +28,11 @@ impl Object {
     pub(super) fn look_for(self: &Rc<Self>, settings: &Rc<Settings>, batch: Batch) {
         let (object, settings) = (Rc::clone(self), Rc::clone(settings));
         self.state.wait_until(async move {
+            if let Ok(mut role) = object.role.try_borrow_mut()
+                && let Role::Shard(shard) = &mut *role
+            {
+                shard.note_kv_read();
+            }
             let found = async { Ok(object.env.kv("LOGS_KV")?.get(&batch.key).text().await?) };
             let found: worker::Result<Option<String>> = found.await;
             let is_there = found.ok().flatten().is_some_and(|value| value.starts_with(&batch.value));
