@@ -29,6 +29,7 @@ mod misconfigured;
 mod operations;
 mod oversight;
 mod package;
+mod panics;
 #[path = "../token_support/peers.rs"]
 mod peers;
 mod pip_aide;
