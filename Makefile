@@ -68,12 +68,11 @@ environments: ## Copy the settings of wrangler.toml's [vars] into its environmen
 	@python3 -B scripts/environments.py --write
 
 test: build test-python ## Build, then run every test, native and against the real workerd
-	cargo test --locked
+	@scripts/test.sh
 	@scripts/instructions.sh
 
 test-python: ## The tests of pip-aide-login and of the scripts only
-	python3 -m unittest discover -s clients/python/tests
-	python3 -B -m unittest discover -s tests/scripts
+	@scripts/test-python.sh
 
 test-dashboard: build ## The dashboard in a real Chromium, which has to be there: on the PATH, or CHROMIUM=/path/to/it
 	@REQUIRE_CHROMIUM=1 cargo test --locked --test workerd dashboard -- --nocapture
@@ -95,10 +94,11 @@ size: build ## What the Worker's module is made of
 fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
 	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
 
-lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links
+lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links and claims
 	@scripts/prerequisites.sh rustfmt clippy
 	@python3 -B scripts/environments.py
 	@python3 -B scripts/documents.py
+	@python3 -B scripts/claims.py
 	cargo fmt --check
 	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml

@@ -27,6 +27,7 @@ mod log_exactness;
 mod minted;
 mod misconfigured;
 mod operations;
+mod outages;
 mod oversight;
 mod package;
 mod panics;
