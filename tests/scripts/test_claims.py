@@ -93,6 +93,12 @@ class Claims(unittest.TestCase):
         self.assertEqual(self.faults(text, without, PYTHON_LOG), ["SECURITY.md: the test `plain it_is_plain` did not run."])
         self.assertEqual(self.faults(text, LOG), ["SECURITY.md: the test `python test_tool.Tool.test_words` did not run."])
 
+    def test_the_projects_documents_name_tests(self) -> None:
+        tests = claims.existing(ROOT)
+        for name in claims.DOCUMENTS:
+            text = (ROOT / name).read_text(encoding="utf-8")
+            self.assertGreater(len(claims.named(text, set(tests))), 20, name)
+
 
 if __name__ == "__main__":
     unittest.main()
