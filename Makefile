@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev deploy environments test test-python test-dashboard test-guards bench instructions size fuzz lint clean setup worker null-worker force
+.PHONY: help build dev deploy environments test test-python test-dashboard test-guards bench instructions size fuzz lint supply-chain reproducible sbom clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -14,10 +14,14 @@ WORKER_BUILD_VERSION := 0.8.7
 WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(/version = |"/, ""); print }' Cargo.lock)
 
 TWIGGY_VERSION := 0.8.0
+CARGO_DENY_VERSION := 0.20.2
+CARGO_CYCLONEDX_VERSION := 0.5.9
 
 WORKER_BUILD := $(CACHE)/worker-build-$(WORKER_BUILD_VERSION)/bin/worker-build
 WASM_BINDGEN := $(CACHE)/wasm-bindgen-cli-$(WASM_BINDGEN_VERSION)/bin/wasm-bindgen
 TWIGGY := $(CACHE)/twiggy-$(TWIGGY_VERSION)/bin/twiggy
+CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_CYCLONEDX := $(CACHE)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
 
 # What the Worker is made of. The command line under src/bin is not part of it.
 INPUTS := $(sort $(wildcard Cargo.toml Cargo.lock openapi.json scripts/build.sh) \
@@ -64,12 +68,11 @@ environments: ## Copy the settings of wrangler.toml's [vars] into its environmen
 	@python3 -B scripts/environments.py --write
 
 test: build test-python ## Build, then run every test, native and against the real workerd
-	cargo test --locked
+	@scripts/test.sh
 	@scripts/instructions.sh
 
 test-python: ## The tests of pip-aide-login and of the scripts only
-	python3 -m unittest discover -s clients/python/tests
-	python3 -B -m unittest discover -s tests/scripts
+	@scripts/test-python.sh
 
 test-dashboard: build ## The dashboard in a real Chromium, which has to be there: on the PATH, or CHROMIUM=/path/to/it
 	@REQUIRE_CHROMIUM=1 cargo test --locked --test workerd dashboard -- --nocapture
@@ -91,16 +94,30 @@ size: build ## What the Worker's module is made of
 fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
 	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
 
-lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links
+lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links and claims
 	@scripts/prerequisites.sh rustfmt clippy
 	@python3 -B scripts/environments.py
 	@python3 -B scripts/documents.py
+	@python3 -B scripts/claims.py
 	cargo fmt --check
 	cargo fmt --check --manifest-path $(NULL_WORKER)/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	@cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --target wasm32-unknown-unknown -- -D warnings
+
+supply-chain: ## Licences, bans, sources and advisories of all crates, by deny.toml; WITHOUT=advisories where GitHub is out of reach
+	@scripts/prerequisites.sh && mkdir -p build
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(CARGO_DENY)
+	@scripts/supply-chain.sh '$(CARGO_DENY)' '$(WITHOUT)'
+
+reproducible: build ## Build again in another folder with another cargo home, and compare what would be uploaded
+	@WORKER_BUILD='$(WORKER_BUILD)' WASM_BINDGEN_BIN='$(WASM_BINDGEN)' scripts/reproducible.sh
+
+sbom: ## Lists of all that is in a release (CycloneDX), in build/sbom/
+	@scripts/prerequisites.sh && mkdir -p build
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(CARGO_CYCLONEDX)
+	@scripts/sbom.sh '$(CARGO_CYCLONEDX)'
 
 setup: ## Install the build tools only
 	@scripts/prerequisites.sh && mkdir -p build
@@ -139,9 +156,15 @@ $(WASM_BINDGEN):
 $(TWIGGY):
 	@scripts/install-tool.sh '$(CACHE)' twiggy '$(TWIGGY_VERSION)' '1 minute'
 
-# npm empties node_modules first, so a half-done install has no mark. npm leaves the packages'
-# install scripts out; none is needed.
+$(CARGO_DENY):
+	@scripts/install-tool.sh '$(CACHE)' cargo-deny '$(CARGO_DENY_VERSION)' '5 minutes' --locked
+
+$(CARGO_CYCLONEDX):
+	@scripts/install-tool.sh '$(CACHE)' cargo-cyclonedx '$(CARGO_CYCLONEDX_VERSION)' '2 minutes' --locked
+
+# npm empties node_modules first, so a half-done install has no mark. No package needs its
+# install script, and older versions of npm would run them.
 node_modules/.installed: package.json package-lock.json
 	@echo 'Installing the npm packages (about a minute at first)...' >&2
-	@npm ci --no-audit --no-fund --loglevel=error >&2
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch '$@'

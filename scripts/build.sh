@@ -19,8 +19,15 @@ started=$SECONDS
 export WASM_BINDGEN_BIN
 export ESBUILD_BIN=$PWD/node_modules/.bin/esbuild
 export WASM_OPT_BIN=$PWD/node_modules/.bin/wasm-opt
+# Panics tell of the file in which they happen: whose machine built it, and where, must not make another module.
+sysroot=$(rustc --print sysroot)
+commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--remap-path-prefix=$PWD=. \
+--remap-path-prefix=${CARGO_TARGET_DIR:-$PWD/target}=target \
+--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry \
+--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$commit"
 # Its own backtrace would bury the compiler's words.
-RUST_BACKTRACE=0 "$WORKER_BUILD" --release "$folder" >&2
+RUST_BACKTRACE=0 "$WORKER_BUILD" --release "$folder" -- --locked >&2
 
 # The names of functions, which worker-build keeps, are a twentieth of what is uploaded. `make size` reads
 # them in a copy; a profile wants them in place: KEEP_NAMES=1.

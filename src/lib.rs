@@ -18,10 +18,18 @@
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    clippy::cast_sign_loss
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::allow_attributes_without_reason
 )]
-// A test that overflows or slices wrongly should stop with a panic.
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        reason = "a test that overflows or slices wrongly should stop with a panic"
+    )
+)]
 
 pub mod analysis;
 pub mod bytes;

@@ -7,8 +7,10 @@ export function queueMicrotask(task) {
   settled.then(task).catch(failed);
 }
 
-// As the generated code does with what the platform reports: after this the module is started anew.
+// As the generated code does with what the platform reports: after this the module is started anew. It wraps a
+// trap in an error of its own, which it then does not know again.
 function failed(error) {
-  if (error instanceof WebAssembly.RuntimeError) globalThis.__worker_init_state.criticalError = true;
+  const isTrap = [error, error?.cause].some((each) => each instanceof WebAssembly.RuntimeError);
+  if (isTrap) globalThis.__worker_init_state.criticalError = true;
   console.error(error);
 }

@@ -184,8 +184,12 @@ fn route_name(head: &Head) -> String {
 
 /// The moment, by the platform's clock.
 fn now() -> UnixMillis {
-    // A whole number far below 2^53, and no object is made for it.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // No object is made for it.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number far below 2^53; a negative one would become 0"
+    )]
     let millis = js_sys::Date::now() as u64;
     UnixMillis::from_millis(millis)
 }

@@ -85,8 +85,11 @@ pub async fn fetch(
         return Err(UpstreamError::TooLarge.into());
     };
     let status = failed.get(0).as_f64().unwrap_or_default();
-    // A status has three digits.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a status has three digits; `as` brings any other number into range"
+    )]
     let status = status as u16;
     let error = match status {
         // The provider's word that it did not take the request on. One that speaks of usage all the

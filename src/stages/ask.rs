@@ -113,7 +113,9 @@ pub async fn ask<U: Upstream>(
         let bound = call_bound(settings, to.model, ticket.context_bytes, clock(), ticket.deadline);
         let is_covered = asked.cost.saturating_add(bound) <= ticket.worst;
         // A call that might have to be paid for and could not be is not made.
-        if !is_covered || !upstream.breakers().borrow_mut().may_ask(to.name, clock()) {
+        let is_up =
+            || upstream.breakers().try_borrow_mut().is_ok_and(|mut all| all.may_ask(to.name, clock()));
+        if !is_covered || !is_up() {
             attempts.leave_out(place);
             continue;
         }
@@ -127,7 +129,9 @@ pub async fn ask<U: Upstream>(
         let started = clock();
         let outcome = upstream.ask(to, body, attempts.left(started)).await;
         let now = clock();
-        upstream.breakers().borrow_mut().hear(to.name, outcome.as_ref().err(), now);
+        if let Ok(mut all) = upstream.breakers().try_borrow_mut() {
+            all.hear(to.name, outcome.as_ref().err(), now);
+        }
         let failed = match outcome {
             Ok(body) => {
                 let read = completion::parse(&body);

@@ -52,8 +52,7 @@ pub fn of_analysis(request: &Request<'_>, report: &Report) -> Option<String> {
         model.unwrap_or_default(),
         provider.unwrap_or_default(),
     ];
-    // For people to look at: sums of money are the ledger's.
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "for people to look at: sums of money are the ledger's")]
     let number = |number: u64| number as f64;
     let millis = u64::try_from(report.ended.since(report.started).as_millis()).unwrap_or(u64::MAX);
     let doubles = [

@@ -28,8 +28,10 @@ mod log_exactness;
 mod minted;
 mod misconfigured;
 mod operations;
+mod outages;
 mod oversight;
 mod package;
+mod panics;
 #[path = "../token_support/peers.rs"]
 mod peers;
 mod pip_aide;

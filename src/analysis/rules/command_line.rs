@@ -110,7 +110,9 @@ pub(super) fn version_apart(case: &Case<'_>) -> Option<String> {
         return None;
     }
     *before = before.pinned(&version);
-    anew.requirements.remove(place);
+    let others =
+        std::mem::take(&mut anew.requirements).into_iter().enumerate().filter(|(at, _)| *at != place);
+    anew.requirements = others.map(|(_, requirement)| requirement).collect();
     anew.write()
 }
 

@@ -135,14 +135,13 @@ impl Install {
             let text = requirement.to_string();
             ["rm", "mv", "dd"].iter().any(|end| text.ends_with(end))
         };
-        let last = self.requirements.iter().position(clashes);
-        if let Some(place) = last {
-            let requirement = self.requirements.remove(place);
-            if self.requirements.iter().any(clashes) {
-                return Err("names that the client takes for other commands");
-            }
-            self.requirements.push(requirement);
+        if self.requirements.iter().filter(|requirement| clashes(requirement)).count() > 1 {
+            return Err("names that the client takes for other commands");
         }
+        let (last, mut ordered): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.requirements).into_iter().partition(clashes);
+        ordered.extend(last);
+        self.requirements = ordered;
         let text = self.to_string();
         let dropped = ["sudo", "rm ", "mv ", "dd ", "|", ";", "&&", ">", "<"];
         // The client takes this word anywhere for "no answer".

@@ -8,7 +8,15 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::panic,
-    clippy::arithmetic_side_effects
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::allow_attributes_without_reason
 )]
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -337,8 +337,7 @@ impl Object {
     fn set_alarm(&self, at: UnixMillis) {
         let storage = self.state.storage();
         let storage: &AlarmStorage = storage.as_raw().unchecked_ref();
-        // A moment in milliseconds is far below 2^53.
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "a moment in milliseconds is far below 2^53")]
         let set = storage.set_alarm(at.millis() as f64);
         if set.is_err() {
             worker::console_error!("ledger: the alarm cannot be set");

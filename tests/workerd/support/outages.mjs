@@ -1,0 +1,70 @@
+// Stands before the built Worker, and lets what it depends on fail. POST /outage with {fail, clock, traps} says what
+// does from now on: in `fail`, the names of "shards" and "treasury" of the ledger, of bindings of KV, of "cache" and
+// "randomness"; `clock` is how many milliseconds the platform's clock is off; `traps` is after how many looks at the
+// clock the module runs into a trap, once, as a panic is one.
+import gateway, { Ledger as Built, LedgerCore } from "./index.js";
+
+let fail = [];
+let clock = 0;
+let looks = Infinity;
+
+const broken = (name) => fail.includes(name);
+const refuse = (name) => Promise.reject(new Error(`${name}: out of order`));
+
+const stub = (ledger, name) => ({
+  exchange: (message) =>
+    broken(name === "treasury" ? "treasury" : "shards") ? refuse(name) : ledger.getByName(name).exchange(message),
+});
+// What the Worker is given is still of the platform's kind.
+const objects = (ledger) =>
+  new Proxy(ledger, {
+    get: (target, member) => (member === "getByName" ? (name) => stub(target, name) : Reflect.get(target, member, target)),
+  });
+const unsteady = (store, name) =>
+  new Proxy(store, {
+    get(target, method) {
+      const member = Reflect.get(target, method, target);
+      if (typeof member !== "function" || method === "constructor") return member;
+      return (...args) => (broken(name) ? refuse(name) : member.apply(target, args));
+    },
+  });
+const seen = (env) =>
+  new Proxy(env, {
+    get(target, name) {
+      if (name === "LEDGER") return objects(target.LEDGER);
+      return name === "LOGS_KV" || name === "LIMITS_KV" ? unsteady(target[name], name) : target[name];
+    },
+  });
+
+const cache = unsteady(caches.default, "cache");
+Object.defineProperty(globalThis, "caches", { value: { default: cache } });
+
+const { now } = Date;
+Date.now = () => {
+  looks -= 1;
+  // To the module, what this throws is a trap: it is not unwound, and no destructor runs.
+  if (looks === 0) throw new WebAssembly.RuntimeError("unreachable");
+  return now() + clock;
+};
+
+const getRandomValues = crypto.getRandomValues.bind(crypto);
+crypto.getRandomValues = (array) => {
+  if (broken("randomness")) throw new Error("out of order");
+  return getRandomValues(array);
+};
+
+export class Ledger extends Built {
+  constructor(state, env) {
+    super(state, env, new LedgerCore(state, seen(env)));
+  }
+}
+
+export default {
+  async fetch(request, env, context) {
+    if (new URL(request.url).pathname !== "/outage") return gateway.fetch(request, seen(env), context);
+    const { traps, ...outage } = await request.json();
+    ({ fail = [], clock = 0 } = outage);
+    looks = traps ?? Infinity;
+    return new Response(null, { status: 204 });
+  },
+};
