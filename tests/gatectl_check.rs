@@ -278,7 +278,11 @@ fn an_environment_is_checked_by_itself() {
         let found = stdout(&output).lines().any(|line| line.starts_with(&place) && line.contains(words));
         assert!(found, "{to}: no {place}{words} in\n{}", stdout(&output));
         // It is not the top level's fault.
-        assert_eq!(project.check(&[]).status.code(), Some(0), "{to}");
+        let top = project.check(&[]);
+        assert_eq!(top.status.code(), Some(0), "{to}");
+        let place = format!("wrangler.toml:{}: env is not looked at: ", line_of(&broken, "[env."));
+        let noted = stderr(&top).lines().any(|line| line.contains(&place) && line.contains("trial"));
+        assert!(noted, "{place} {}", stderr(&top));
     }
     let output = project.check(&["--env", "trail"]);
     assert!(

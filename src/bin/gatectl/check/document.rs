@@ -50,14 +50,20 @@ impl<'a> Document<'a> {
     /// The part that is in force: the whole file, or one environment of it.
     pub fn scope(&'a self, env: Option<&'a str>, report: &mut Report) -> Option<Scope<'a>> {
         let root = Scope { document: self, table: self.root.get_ref(), line: 1, env: None };
-        let Some(name) = env else { return Some(root) };
         let environments = root.item("env").and_then(|item| item.value.get_ref().as_table());
+        let known: Vec<&str> =
+            environments.into_iter().flat_map(|table| table.keys()).map(|key| &**key.get_ref()).collect();
+        let line = root.item("env").map_or(1, |item| item.line);
+        let Some(name) = env else {
+            if !known.is_empty() {
+                let problem = format!("is not looked at: {} (--env NAME)", known.join(", "));
+                report.note(self.finding(line, "env", None, problem));
+            }
+            return Some(root);
+        };
         let found = environments.and_then(|table| table.get_key_value(name));
         let table = found.and_then(|(key, value)| Some((key, value.get_ref().as_table()?)));
         let Some((key, table)) = table else {
-            let known: Vec<&str> =
-                environments.into_iter().flat_map(|table| table.keys()).map(|key| &**key.get_ref()).collect();
-            let line = root.item("env").map_or(1, |item| item.line);
             let meant = did_you_mean(name, &known);
             let listed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let problem = format!("is no environment{meant}; there is: {listed}");
