@@ -141,6 +141,7 @@ struct Waiting {
     asked: u32,
 }
 
+#[allow(clippy::large_enum_variant, reason = "few wait at a time")]
 enum Event {
     Arrive,
     ToShard { message: Message, origin: Origin },

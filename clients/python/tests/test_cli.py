@@ -279,6 +279,9 @@ class Ends(Case):
 
     @unittest.skipUnless(os.name == "posix", "needs POSIX")
     def test_ctrl_c(self) -> None:
+        # A shell has it ignored in what it runs in the background, and children inherit that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         for prelude in (self.ALONE, self.TOGETHER):
             process = self.working(prelude)
             # As a terminal does it: to all processes.
