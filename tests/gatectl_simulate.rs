@@ -295,7 +295,7 @@ fn what_cannot_be_simulated_is_said() {
         &["--against", "nowhere.toml"],
         "cannot read nowhere.toml",
     );
-    fails(&Case::new("fails", &log, "RULES = 'off'"), &["--env", "staging"], "there is no such environment");
+    fails(&Case::new("fails", &log, "RULES = 'off'"), &["--env", "staging"], "env.staging is no environment");
     fails(&Case::new("fails", &[json!({})], "RULES = 'off'"), &[], "has no log records");
 }
 
