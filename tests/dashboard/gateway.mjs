@@ -94,7 +94,7 @@ test("an operator sees what machines did, and no machine comes in", async () => 
   assert.deepEqual([await today("Built-in rules"), await today("Cache"), await today("Model")], ["6", "1", "4"]);
   assert.equal(await today("Answered"), "11");
   const gauges = await page.locator(".gauges .number").allTextContents();
-  assert.equal(gauges.length, 5);
+  assert.equal(gauges.length, 7);
   const used = (text) => Number(text.split(" of ")[0].replaceAll(",", ""));
   assert.ok(used(gauges[1]) >= 10 && used(gauges[3]) > 0, `the ledger was asked and wrote: ${gauges}`);
   for (const chart of [0, 1]) {
