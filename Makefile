@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev deploy environments test test-python test-dashboard test-guards bench instructions size fuzz lint supply-chain reproducible sbom clean setup worker null-worker force
+.PHONY: help build dev deploy environments test test-python test-dashboard test-guards soak bench instructions size fuzz lint supply-chain reproducible sbom clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -79,6 +79,9 @@ test-dashboard: build ## The dashboard in a real Chromium, which has to be there
 
 test-guards: ## Take the ledger's guards out one by one, and look that a test fails without each: slow
 	@python3 -B tests/guards/guards.py $(if $(ONLY),'$(ONLY)')
+
+soak: build ## Twelve minutes of load while everything fails at random; memory flat, books agreed: needs a quiet machine
+	@cargo test --locked --test workerd soak -- --ignored --nocapture
 
 bench: build ## Measure it on loopback, 10 minutes; ONLY=table VARIANTS=regex SAVE=1: benches/gateway/README.md
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory null-worker

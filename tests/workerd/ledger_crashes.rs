@@ -26,7 +26,7 @@ const PAID_FOR: u64 = 4_000;
 
 /// What may be written down ahead of need in dense traffic, in reservations: 64 requests of a machine,
 /// each with as much again as margin (`ledger/shard/snapshot.rs`, `ledger/shard/admit.rs`).
-const AHEAD: u64 = 64 * 2;
+pub const AHEAD: u64 = 64 * 2;
 
 /// In turn. Half of the time the model is well.
 const DEEDS: [Deed; 12] = [

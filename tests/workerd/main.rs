@@ -43,6 +43,7 @@ mod shards;
 mod signed;
 mod signed_attacks;
 mod simulate;
+mod soak;
 mod spend_cap;
 mod strangers;
 mod support;

@@ -1,10 +1,11 @@
 //! A model of our own that is quick, fails in turn, and keeps the books of a provider: what it bills
 //! for all that it took on, whatever became of its answers.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -40,9 +41,19 @@ pub enum Count {
     Most,
 }
 
+/// What it was asked for one request of the gateway's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// How often.
+    pub made: u64,
+    /// Of these, those whose usage it told.
+    pub told: u64,
+}
+
 struct Shared {
     count: Count,
-    deeds: Vec<Deed>,
+    deeds: Mutex<Vec<Deed>>,
+    calls: Mutex<HashMap<String, Calls>>,
     asked: AtomicU64,
     billed: AtomicU64,
     told: AtomicU64,
@@ -63,7 +74,8 @@ impl Biller {
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let shared = Arc::new(Shared {
             count,
-            deeds: deeds.to_vec(),
+            deeds: Mutex::new(deeds.to_vec()),
+            calls: Mutex::default(),
             asked: AtomicU64::new(0),
             billed: AtomicU64::new(0),
             told: AtomicU64::new(0),
@@ -82,6 +94,16 @@ impl Biller {
             }
         });
         Self { port, shared }
+    }
+
+    /// From now on does these in turn.
+    pub fn begin(&self, deeds: &[Deed]) {
+        *self.shared.deeds.lock().expect("no thread panicked") = deeds.to_vec();
+    }
+
+    /// What it was asked so far, by the id of the trace: the gateway's request, where the client began none.
+    pub fn calls(&self) -> HashMap<String, Calls> {
+        self.shared.calls.lock().expect("no thread panicked").clone()
     }
 
     /// Where it listens.
@@ -123,13 +145,22 @@ fn serve(shared: &Shared, stream: &TcpStream) {
     let _ = stream.set_write_timeout(Some(LONGEST));
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::new(stream);
-    while let Some(body) = read(&mut reader) {
+    while let Some((trace, body)) = read(&mut reader) {
         let (prompt, completion) = match shared.count {
             Count::Always(prompt, completion) => (prompt, completion),
             Count::Most => most_tokens(&body),
         };
         let number = shared.asked.fetch_add(1, Ordering::SeqCst) as usize;
-        let deed = shared.deeds[number % shared.deeds.len()];
+        let deed = {
+            let deeds = shared.deeds.lock().expect("no thread panicked");
+            deeds[number % deeds.len()]
+        };
+        if let Some(trace) = trace {
+            let mut calls = shared.calls.lock().expect("no thread panicked");
+            let calls = calls.entry(trace).or_default();
+            calls.made += 1;
+            calls.told += u64::from(deed == Deed::Answer);
+        }
         // Booked before it answers: what is on its way may be lost.
         let cost = prices::bill(prompt, completion);
         shared.billed.fetch_add(cost, Ordering::SeqCst);
@@ -144,8 +175,10 @@ fn serve(shared: &Shared, stream: &TcpStream) {
     }
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Vec<u8>> {
+/// A request's trace and its body.
+fn read(reader: &mut impl BufRead) -> Option<(Option<String>, Vec<u8>)> {
     let mut length = 0;
+    let mut trace = None;
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -160,10 +193,13 @@ fn read(reader: &mut impl BufRead) -> Option<Vec<u8>> {
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().ok()?;
         }
+        if name.eq_ignore_ascii_case("traceparent") {
+            trace = value.trim().split('-').nth(1).map(str::to_owned);
+        }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(body)
+    Some((trace, body))
 }
 
 fn most_tokens(body: &[u8]) -> (u64, u64) {

@@ -103,6 +103,18 @@ impl Fleet {
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("output.txt")).unwrap_or_default()
     }
+
+    /// Throws away what they have printed so far: in minutes of load that is more than a disk should hold.
+    /// Not while they start, which is seen by what they print.
+    pub fn forget_output(&self) {
+        let file = std::fs::File::options().write(true).open(self.folder.path().join("output.txt"));
+        file.and_then(|file| file.set_len(0)).expect("the output can be cut");
+    }
+
+    /// The process group that they run in.
+    pub fn group(&self) -> Option<u32> {
+        self.running.lock().expect("no start failed").as_ref().map(|running| running.process.group())
+    }
 }
 
 impl Member {

@@ -30,20 +30,19 @@ impl Line {
     /// connection that was kept, a request is sent anew: workerd ends those that have been at rest for
     /// five seconds.
     pub fn post(&mut self, path: &str, authorization: &str, body: &[u8]) -> Option<Reply> {
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: {authorization}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.port,
-            body.len()
-        );
-        let request = [head.as_bytes(), body].concat();
+        let headers = [("Authorization", authorization), ("Content-Type", "application/json")];
+        self.send(&written(self.port, "POST", path, &headers, body))
+    }
+
+    /// Sends a request that is written out, in the same way.
+    pub fn send(&mut self, request: &[u8]) -> Option<Reply> {
         let was_kept = self.stream.is_some();
-        let reply = self.exchange(&request);
+        let reply = self.exchange(request);
         if reply.is_some() || !was_kept {
             return reply;
         }
         self.resent += 1;
-        self.exchange(&request)
+        self.exchange(request)
     }
 
     fn exchange(&mut self, request: &[u8]) -> Option<Reply> {
@@ -53,6 +52,16 @@ impl Line {
         self.stream = Some(stream);
         Some(reply)
     }
+}
+
+/// A request as it travels.
+pub fn written(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    [request.as_bytes(), body].concat()
 }
 
 fn connect(port: u16) -> Option<TcpStream> {

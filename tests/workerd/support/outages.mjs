@@ -1,7 +1,8 @@
 // Stands before the built Worker, and lets what it depends on fail. POST /outage with {fail, clock, traps} says what
 // does from now on: in `fail`, the names of "shards" and "treasury" of the ledger, of bindings of KV, of "cache" and
 // "randomness"; `clock` is how many milliseconds the platform's clock is off; `traps` is after how many looks at the
-// clock the module runs into a trap, once, as a panic is one.
+// clock the module runs into a trap, once, as a panic is one. GET /log tells what LOGS_KV holds, a page of its values
+// at a time, as {values, cursor}; outages do not hold for it.
 import gateway, { Ledger as Built, LedgerCore } from "./index.js";
 
 let fail = [];
@@ -59,9 +60,17 @@ export class Ledger extends Built {
   }
 }
 
+async function log(kv, cursor) {
+  const page = await kv.list({ cursor, limit: 5 });
+  const values = await Promise.all(page.keys.map(({ name }) => kv.get(name)));
+  return Response.json({ values, cursor: page.list_complete ? null : page.cursor });
+}
+
 export default {
   async fetch(request, env, context) {
-    if (new URL(request.url).pathname !== "/outage") return gateway.fetch(request, seen(env), context);
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/log") return log(env.LOGS_KV, searchParams.get("cursor") ?? undefined);
+    if (pathname !== "/outage") return gateway.fetch(request, seen(env), context);
     const { traps, ...outage } = await request.json();
     ({ fail = [], clock = 0 } = outage);
     looks = traps ?? Infinity;

@@ -49,6 +49,11 @@ impl Supervised {
         String::from_utf8_lossy(&text).into_owned()
     }
 
+    /// The id of its process group.
+    pub fn group(&self) -> u32 {
+        self.child.lock().expect("no test panicked here").id()
+    }
+
     /// Ends the whole group at once, as a crash would.
     pub fn kill(&self) {
         self.signal("-KILL");
@@ -56,7 +61,7 @@ impl Supervised {
     }
 
     fn signal(&self, signal: &str) {
-        let group = format!("-{}", self.child.lock().expect("no test panicked here").id());
+        let group = format!("-{}", self.group());
         let _ = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();
     }
 }

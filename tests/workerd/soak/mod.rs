@@ -1,0 +1,94 @@
+//! Load at the highest rate that the machine holds while everything fails at random: the model, KV, the cache, the
+//! ledger, the clock, and every process at once. Whatever happens, no answer is one that docs/guarantees.md does not
+//! have, and in the end the ledger, its log and the model's own books agree to the nano-dollar.
+//!
+//! `make soak` runs the long one, which also looks at memory.
+
+mod books;
+mod crowd;
+mod memory;
+mod weather;
+
+use std::time::Duration;
+
+use self::books::Books;
+use self::crowd::Crowd;
+use self::memory::Memory;
+use self::weather::Weather;
+use crate::shards::Untold;
+use crate::spend_cap::day;
+use crate::support::biller::{Biller, Count};
+use crate::support::fleet::Fleet;
+use crate::support::gateway::Settings;
+
+/// Tokens of every call, prompt and completion, as the model tells.
+const TOKENS: (u64, u64) = (1_000, 50);
+const SHARDS: &str = "4";
+
+/// How long each part takes.
+struct Plan {
+    /// With crashes.
+    before: Duration,
+    /// Without, so that one process lives through all of it.
+    between: Duration,
+    /// With crashes again, of a ledger that has something to lose.
+    after: Duration,
+}
+
+impl Plan {
+    const fn seconds(before: u64, between: u64, after: u64) -> Self {
+        let seconds = Duration::from_secs;
+        Self { before: seconds(before), between: seconds(between), after: seconds(after) }
+    }
+}
+
+#[test]
+fn in_half_a_minute_of_bad_weather_ledger_log_and_bill_agree() {
+    soak(&Plan::seconds(10, 14, 6));
+}
+
+#[test]
+#[ignore = "takes twelve minutes and both cores: make soak"]
+fn in_twelve_minutes_of_bad_weather_ledger_log_and_bill_agree_and_memory_stays_flat() {
+    let memory = soak(&Plan::seconds(60, 600, 60));
+    println!("{memory}");
+    let growth = memory.growth(Duration::from_secs(120)).expect("the memory was looked at");
+    assert!(growth < 0.05, "workerd's memory grew by {:.1} %", growth * 100.0);
+}
+
+fn soak(plan: &Plan) -> Memory {
+    let full = Untold::measure(&crowd::new_question());
+    let model = Biller::start(Count::Always(TOKENS.0, TOKENS.1), &weather::USUAL);
+    let settings = Settings::new()
+        .unhurried()
+        .model_on(model.port())
+        .var("RULES", "first")
+        .var("CACHE_TTL_SECONDS", "600")
+        .var("LOG_ERROR_CONTEXT", "off")
+        .var("SHARDS", SHARDS)
+        .var("DAY_STARTS_AT", &day().0)
+        .var("DAILY_USD", "100000")
+        .var("MACHINE_DAILY_USD", "10000")
+        .var("UPSTREAM_TIMEOUT_MS", "2000");
+    let fleet = Fleet::start_behind(Some("outages.mjs"), &[("worker", settings.clone())]);
+    let crowd = Crowd::new(&settings);
+    let weather = Weather::over(&fleet, &model, &crowd);
+
+    crowd.during(|| weather.lasts(plan.before, true));
+    let before = Books::at_rest(&fleet, &settings);
+    let memory = Memory::watched(&fleet, || crowd.during(|| weather.lasts(plan.between, false)));
+    let between = Books::at_rest(&fleet, &settings);
+    crowd.during(|| weather.lasts(plan.after, true));
+    let after = Books::at_rest(&fleet, &settings);
+
+    println!("{crowd}");
+    println!("{weather}");
+    crowd.assert_as_promised(&model.calls());
+    assert!(weather.accidents().is_empty(), "the console tells of {:?}", weather.accidents());
+    after.assert_each_once(&crowd.answered());
+    after.assert_agrees(&model.calls(), TOKENS, full);
+    after.assert_little_is_stranded(crowd::AT_ONCE as u64, crate::ledger_crashes::AHEAD, full);
+    between.assert_nothing_stranded_since(&before);
+    println!("{after}");
+    memory
+}
