@@ -118,14 +118,15 @@ export class Edge {
     return this.#hear(answers.then((all) => all[number]));
   }
 
-  // Waits for what another request's call brings. Without input or output of its own the runtime takes a request
-  // that waits for one that hangs, and ends it: hence the timer, which also ends the wait if the other died. Its
-  // error is made only then: with its stack it would be 3 % of a request's processor time. By `await`, which goes
-  // on in this request's name; with callbacks given to `then` some went on in the other's, and failed.
+  // Waits for what a call brings, its own or another request's. An object may hang; and without input or output of
+  // its own the runtime takes a request that waits for another for one that hangs, and ends it: hence the timer,
+  // which also ends the wait if the other died. Its error is made only then: with its stack it would be 3 % of a
+  // request's processor time. By `await`, which goes on in this request's name; with callbacks given to `then` some
+  // went on in the other's, and failed.
   async #hear(answer) {
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error("the call that took the message along has no answer")), LATE_MS);
+      timer = setTimeout(() => reject(new Error(`no answer within ${LATE_MS} ms`)), LATE_MS);
     });
     try {
       return await Promise.race([answer, late]);
@@ -147,7 +148,7 @@ export class Edge {
   async #call(way, name, messages) {
     const call = (way.latest = {});
     try {
-      return await this.env.LEDGER.getByName(name).exchange(messages);
+      return await this.#hear(this.env.LEDGER.getByName(name).exchange(messages));
     } finally {
       if (way.latest === call) way.latest = undefined;
     }

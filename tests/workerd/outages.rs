@@ -156,6 +156,25 @@ fn without_the_ledger_nothing_is_forwarded_and_nobody_is_let_in() {
 }
 
 #[test]
+fn a_ledger_that_never_answers_is_waited_for_ten_seconds_and_no_longer() {
+    let world = World::start(Settings::new().unhurried());
+    assert_eq!(world.analyze("/v1/analyze", "laptop", NO_CV2).status, 200);
+    world.fails(&["silence"]);
+    // One makes the call, the others' messages wait for it or travel along with the next.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                world.analyze("/v1/analyze", "laptop", NO_CV2).assert_problem(503, "ledger-unavailable")
+            });
+        }
+    });
+    world.assert_told("no answer within 10000 ms");
+    // What hangs does not hold up what comes later.
+    world.fails(&[]);
+    assert_eq!(world.analyze("/v1/analyze", "laptop", NO_CV2).status, 200);
+}
+
+#[test]
 fn without_the_treasury_a_shard_goes_on_with_its_lease_and_no_more() {
     let model = Biller::start(Count::Always(1_000, 50), &[Deed::Answer]);
     let settings = Settings::new().unhurried().model_on(model.port());

@@ -1,6 +1,6 @@
 // Stands before the built Worker, and lets what it depends on fail. POST /outage with {fail, clock, traps} says what
 // does from now on: in `fail`, the names of "shards" and "treasury" of the ledger, of bindings of KV, of "cache" and
-// "randomness"; `clock` is how many milliseconds the platform's clock is off; `traps` is after how many looks at the
+// "randomness", and "silence" for a ledger that takes messages and never answers; `clock` is how many milliseconds the platform's clock is off; `traps` is after how many looks at the
 // clock the module runs into a trap, once, as a panic is one. GET /log tells what LOGS_KV holds, a page of its values
 // at a time, as {values, cursor}; outages do not hold for it.
 import gateway, { Ledger as Built, LedgerCore } from "./index.js";
@@ -13,8 +13,10 @@ const broken = (name) => fail.includes(name);
 const refuse = (name) => Promise.reject(new Error(`${name}: out of order`));
 
 const stub = (ledger, name) => ({
-  exchange: (message) =>
-    broken(name === "treasury" ? "treasury" : "shards") ? refuse(name) : ledger.getByName(name).exchange(message),
+  exchange(message) {
+    if (broken("silence")) return new Promise(() => {});
+    return broken(name === "treasury" ? "treasury" : "shards") ? refuse(name) : ledger.getByName(name).exchange(message);
+  },
 });
 // What the Worker is given is still of the platform's kind.
 const objects = (ledger) =>
