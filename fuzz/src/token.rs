@@ -157,7 +157,7 @@ fn sign_anything(edits: &[u8]) {
     assert_eq!(read, expected);
 }
 
-/// A ring is read or refused, and the refusal repeats nothing of it.
+/// A ring is read, or refused by the place of an entry; the refusal has no room for a part of it.
 fn read_keyring(text: &str) {
     match Keyring::parse(text) {
         Ok(ring) => {
@@ -168,10 +168,7 @@ fn read_keyring(text: &str) {
             assert!(ring.shares_a_key_with(&ring));
         }
         Err(error) => {
-            let words = error.to_string();
-            let mut parts = text.split([',', '=']).map(str::trim);
-            let secret = parts.find(|part| part.len() > 24 && words.contains(part));
-            assert_eq!(secret, None, "{words}");
+            assert!((1..=text.split(',').count()).contains(&error.position), "{error}");
         }
     }
 }
