@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev deploy environments test test-python test-dashboard test-guards soak bench instructions size fuzz lint supply-chain reproducible sbom clean setup worker null-worker force
+.PHONY: help build dev deploy environments test test-python test-dashboard test-guards soak bench instructions size fuzz fuzz-smoke lint supply-chain reproducible sbom clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -94,8 +94,11 @@ size: build ## What the Worker's module is made of
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(TWIGGY)
 	@scripts/size.sh '$(TWIGGY)'
 
-fuzz: ## Fuzz what reads strangers' text: TARGET=redaction, trimming, rules, screening or upstream; SECONDS=600
-	scripts/fuzz.sh '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
+fuzz: ## Fuzz one reader of what others write: TARGET=redaction, or another in fuzz/fuzz_targets; SECONDS=600
+	@python3 -B scripts/fuzz.py '$(or $(TARGET),redaction)' '$(or $(SECONDS),600)'
+
+fuzz-smoke: ## Fuzz with every target, SECONDS=60 each, as many at a time as there are processors
+	@python3 -B scripts/fuzz.py --smoke '$(or $(SECONDS),60)'
 
 lint: ## Formatting, clippy for this machine and for wasm32, wrangler.toml's environments, the documents' links and claims
 	@scripts/prerequisites.sh rustfmt clippy

@@ -84,7 +84,7 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     place::read(&directory.join("commands.toml"), render)
 }
 
-fn render(text: &str) -> Result<String, String> {
+pub fn render(text: &str) -> Result<String, String> {
     let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     for (number, most) in [(&file.most_commands, 20), (&file.most_requirements, 100)] {
         if !(1..=most).contains(number.get_ref()) {

@@ -47,7 +47,7 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     Ok(out)
 }
 
-fn ranks(text: &str) -> Result<BTreeMap<&str, u16>, String> {
+pub fn ranks(text: &str) -> Result<BTreeMap<&str, u16>, String> {
     let mut ranks: BTreeMap<&str, u16> = BTreeMap::new();
     for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {
@@ -64,7 +64,7 @@ fn ranks(text: &str) -> Result<BTreeMap<&str, u16>, String> {
     Ok(ranks)
 }
 
-fn imports(text: &str, ranks: &BTreeMap<&str, u16>) -> Result<String, String> {
+pub fn imports(text: &str, ranks: &BTreeMap<&str, u16>) -> Result<String, String> {
     let file: Imports = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     let mut out = "static IMPORTS: &[(&str, &str)] = &[\n".to_owned();
     for (spanned, package) in &file.imports {
@@ -83,7 +83,7 @@ fn imports(text: &str, ranks: &BTreeMap<&str, u16>) -> Result<String, String> {
     Ok(out)
 }
 
-fn names(text: &str, ranks: &BTreeMap<&str, u16>) -> Result<String, String> {
+pub fn names(text: &str, ranks: &BTreeMap<&str, u16>) -> Result<String, String> {
     let names: Names = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     let mut out = String::new();
     for (table, list) in [

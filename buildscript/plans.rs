@@ -10,6 +10,15 @@ use toml::Spanned;
 
 use super::place;
 
+/// The same bucket that the settings make of a rate and a burst.
+#[allow(dead_code, reason = "only the check is needed here")]
+#[path = "../src/ledger/bucket.rs"]
+mod bucket;
+
+/// The most that the settings take: what the build lets through and they refuse would stop the service.
+const MOST_BURST: u32 = 1_000_000;
+const MOST_CONCURRENCY: u32 = 10_000;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -31,7 +40,7 @@ pub fn compile(policies: &Path) -> Result<String, String> {
     place::read(&policies.join("plans.toml"), render)
 }
 
-fn render(text: &str) -> Result<String, String> {
+pub fn render(text: &str) -> Result<String, String> {
     let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     if !file.plan.keys().any(|name| name.get_ref() == "anonymous") {
         return Err(place::at(text, 0, "there is no plan \"anonymous\""));
@@ -72,27 +81,37 @@ fn check(name: &Spanned<String>, plan: &Plan) -> Result<(), (usize, String)> {
     let value = |text: &Spanned<String>, check: &dyn Fn(&str) -> Result<(), String>| {
         check(text.get_ref()).map_err(|reason| (text.span().start, reason))
     };
-    value(&plan.rate, &check_rate)?;
-    value(&plan.burst, &|text| check_count("burst", text))?;
-    value(&plan.concurrency, &|text| check_count("concurrency", text))?;
+    value(&plan.burst, &|text| check_count("burst", text, MOST_BURST))?;
+    value(&plan.rate, &|text| check_rate(text, plan.burst.get_ref()))?;
+    value(&plan.concurrency, &|text| check_count("concurrency", text, MOST_CONCURRENCY))?;
     value(&plan.daily_usd, &|text| check_dollars("daily_usd", text))?;
     let total = plan.total_daily_usd.as_ref();
     total.map_or(Ok(()), |total| value(total, &|text| check_dollars("total_daily_usd", text)))
 }
 
-fn check_rate(rate: &str) -> Result<(), String> {
-    match rate.split_once('/') {
-        // More than one a microsecond is more than the bucket counts.
-        Some((count, "second")) if is_count(count) && count.len() > 6 && count != "1000000" => {
-            Err(format!("rate {rate:?} is more than 1000000/second"))
-        }
-        Some((count, "second" | "minute" | "hour" | "day")) if is_count(count) => Ok(()),
-        _ => Err(format!("rate {rate:?} is not N/second, N/minute, N/hour or N/day")),
-    }
+fn check_rate(rate: &str, burst: &str) -> Result<(), String> {
+    let window_seconds = |unit| match unit {
+        "second" => Some(1),
+        "minute" => Some(60),
+        "hour" => Some(3_600),
+        "day" => Some(86_400),
+        _ => None,
+    };
+    let parts =
+        rate.split_once('/').and_then(|(count, unit)| Some((count_of(count)?, window_seconds(unit)?)));
+    let (count, window_seconds) =
+        parts.ok_or_else(|| format!("rate {rate:?} is not N/second, N/minute, N/hour or N/day"))?;
+    let burst = count_of(burst).unwrap_or_default();
+    bucket::Quota::new(count, window_seconds, burst).map(|_| ()).ok_or_else(|| {
+        format!("rate {rate:?} is more than one a microsecond, or too slow for a burst of {burst}")
+    })
 }
 
-fn check_count(what: &str, text: &str) -> Result<(), String> {
-    if is_count(text) { Ok(()) } else { Err(format!("{what} {text:?} is not a whole number from 1")) }
+fn check_count(what: &str, text: &str, most: u32) -> Result<(), String> {
+    match count_of(text) {
+        Some(count) if count <= most => Ok(()),
+        _ => Err(format!("{what} {text:?} is not a whole number from 1 to {most}")),
+    }
 }
 
 fn check_dollars(what: &str, text: &str) -> Result<(), String> {
@@ -105,8 +124,9 @@ fn check_dollars(what: &str, text: &str) -> Result<(), String> {
     }
 }
 
-fn is_count(text: &str) -> bool {
-    is_digits(text) && text.len() <= 9 && !text.starts_with('0')
+/// A whole number from 1, without leading zeros.
+fn count_of(text: &str) -> Option<u32> {
+    (is_digits(text) && !text.starts_with('0')).then(|| text.parse().ok())?
 }
 
 fn is_digits(text: &str) -> bool {
@@ -139,6 +159,11 @@ mod tests {
             ("2/minute", "-2/minute", "N/second"),
             ("burst = \"2\"", "burst = \"0\"", "whole number"),
             ("burst = \"2\"", "burst = 2", "invalid type"),
+            ("burst = \"2\"", "burst = \"1000001\"", "1 to 1000000"),
+            ("concurrency = \"1\"", "concurrency = \"10001\"", "1 to 10000"),
+            ("2/minute", "1100000/second", "one a microsecond"),
+            ("2/minute", "66000000/minute", "one a microsecond"),
+            ("2/minute\"\nburst = \"2\"", "1/day\"\nburst = \"1000000\"", "too slow"),
             ("0.01", "0.0000000001", "nine decimal"),
             ("0.01", "$1", "dollars"),
             ("0.01", "1e3", "dollars"),

@@ -93,7 +93,7 @@ pub fn compile(policies: &Path) -> Result<String, String> {
     place::read(&policies.join("prices.toml"), render)
 }
 
-fn render(text: &str) -> Result<String, String> {
+pub fn render(text: &str) -> Result<String, String> {
     let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     let mut models = BTreeMap::new();
     for spanned in &file.model {

@@ -37,7 +37,7 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     place::read(&directory.join("redaction.toml"), render)
 }
 
-fn render(text: &str) -> Result<String, String> {
+pub fn render(text: &str) -> Result<String, String> {
     let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
 
     let mut out = String::new();

@@ -79,7 +79,7 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     Ok(out)
 }
 
-fn write_file(text: &str, names: &mut Vec<String>, patterns: &mut Vec<String>) -> Result<String, String> {
+pub fn write_file(text: &str, names: &mut Vec<String>, patterns: &mut Vec<String>) -> Result<String, String> {
     let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     let mut out = String::new();
     for spanned in &file.rule {
@@ -193,7 +193,7 @@ fn parse(pattern: &str) -> Result<Vec<Part>, String> {
     }
 }
 
-fn write_patterns(patterns: &[String]) -> Result<String, String> {
+pub fn write_patterns(patterns: &[String]) -> Result<String, String> {
     let mut out = String::from("static PATTERNS: &[Pattern] = &[\n");
     let mut index: Vec<(u32, usize)> = Vec::new();
     for (place, pattern) in patterns.iter().enumerate() {

@@ -34,7 +34,7 @@ pub fn compile(directory: &Path) -> Result<String, String> {
     place::read(&directory.join("upstreams.toml"), |text| table(text, &prices))
 }
 
-fn table(text: &str, prices: &str) -> Result<String, String> {
+pub fn table(text: &str, prices: &str) -> Result<String, String> {
     let file: File = toml::from_str(text).map_err(|error| place::parsed(text, &error))?;
     let prices: toml::Table = prices.parse().unwrap_or_default();
     let models = prices.get("model").and_then(toml::Value::as_array).cloned().unwrap_or_default();

@@ -110,9 +110,12 @@ pub fn is_secret(name: &str) -> bool {
 /// The one of these names that is nearest, if it takes at most so many edits and keeps some of the name.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: &[&'a str], most: usize) -> Option<&'a str> {
-    let nearest = candidates.iter().min_by_key(|candidate| distance(name, candidate)).copied();
     let most = most.min(name.len() / 2);
-    nearest.filter(|candidate| distance(name, candidate) <= most)
+    // Two names are at least as many edits apart as their lengths: most need no reckoning.
+    let near = candidates.iter().filter(|candidate| candidate.len().abs_diff(name.len()) <= most);
+    let nearest =
+        near.map(|candidate| (distance(name, candidate), *candidate)).min_by_key(|(edits, _)| *edits);
+    nearest.filter(|(edits, _)| *edits <= most).map(|(_, candidate)| candidate)
 }
 
 /// The plan (in lower case) and the part of a name `PLAN_<NAME>_<PART>`. Not for `standard`, whose

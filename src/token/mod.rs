@@ -27,7 +27,7 @@ pub mod network;
 pub mod signature_base;
 pub mod signed;
 pub mod strict_json;
-mod structured;
+pub mod structured;
 mod subkey;
 
 pub use denied::Denied;
