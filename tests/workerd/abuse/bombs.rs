@@ -45,8 +45,8 @@ pub fn unicode(number: u64) -> Vec<u8> {
 
 /// Nested as deep as a body of `bytes` can be, in lists or in objects; far deeper than is read.
 pub fn nested(number: u64, bytes: usize) -> Vec<u8> {
-    let (open, close) = if number % 2 == 0 { ("[", "]") } else { ("{\"a\":", "}") };
-    let inner = if number % 2 == 0 { "" } else { "0" };
+    let (open, close) = if number.is_multiple_of(2) { ("[", "]") } else { ("{\"a\":", "}") };
+    let inner = if number.is_multiple_of(2) { "" } else { "0" };
     let levels = bytes.saturating_sub(40) / (open.len() + close.len());
     let nest = format!("{}{inner}{}", open.repeat(levels), close.repeat(levels));
     format!(r#"{{"error_context":"x","a":{nest}}}"#).into_bytes()
@@ -65,7 +65,7 @@ pub fn wide(bytes: usize) -> Vec<u8> {
 pub fn members(number: u64, bytes: usize) -> Vec<u8> {
     let mut body = String::from(r#"{"error_context":"x""#);
     for member in 0_u32.. {
-        let name = if number % 2 == 0 { colliding(member) } else { format!("{member:x}") };
+        let name = if number.is_multiple_of(2) { colliding(member) } else { format!("{member:x}") };
         if body.len() + name.len() + 6 > bytes {
             break;
         }
