@@ -9,7 +9,7 @@ use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
-use crate::stages::admit::{Admitted, admit, refused};
+use crate::stages::admit::{Admitted, admit, known_to_wait, refused, within_the_strangers_share};
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
@@ -72,7 +72,7 @@ pub enum End {
 ///
 /// 1. accept the head: 415, 400
 /// 2. authenticate: 401
-/// 3. accept the body: 413, 400
+/// 3. accept the body: 413, 400; 429 rate-limited before it is looked into, where the wait is known here
 /// 4. admit: 429 rate-limited, 403, 503 ledger-unavailable
 /// 5. answer: 200, 429 spend-cap-reached, and on `/v1/analyze` 502 and 504
 /// 6. record: after the reply, whether or not anybody still waits for it
@@ -132,7 +132,10 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
         Ok(body) => body,
         Err(reject) => return Err(verifying.refused(reject)),
     };
-    let submitted = accept_body(accepted, verifying, &body)?;
+    // Where the head is signed: first that it is the body that was signed.
+    let verified = known_to_wait(verifying.with_body(&body)?, &services.buckets, clock())?;
+    let verified = within_the_strangers_share(verified, settings, &services.buckets, clock())?;
+    let submitted = accept_body(accepted, verified, &body)?;
     // 4. At the price of now: a body can take its time.
     admit(submitted, id, settings, &services.ledger, &services.buckets, clock()).await
 }
@@ -258,6 +261,8 @@ async fn look<L: Ledger, B: Buckets, K: KeyStore>(
     now: UnixMillis,
 ) -> Result<(String, Standing), Reject> {
     let verified = identify(head, settings, keys, now).await?.with_body(&[])?;
+    let verified =
+        within_the_strangers_share(verified, settings, buckets, now).map_err(|refused| refused.reject)?;
     let subject = verified.subject().to_string();
     let level = match settings.limits.plan(verified.plan()) {
         Some(plan) => buckets.level(&subject, plan.quota, now).await,

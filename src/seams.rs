@@ -9,7 +9,7 @@ use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::Taken;
 use crate::ledger::logbook::label::Label;
 use crate::ledger::wire::treasury::{Answer, Errand};
-use crate::ledger::wire::{Command, Outcome, Settlement};
+use crate::ledger::wire::{Command, Outcome, Settlement, Standing};
 use crate::policy::settings::Provider;
 use crate::policy::upstreams::Endpoint;
 use crate::reject::Reject;
@@ -60,6 +60,26 @@ pub trait Buckets {
     async fn level(&self, subject: &str, quota: Quota, now: UnixMillis) -> Option<Level>;
     /// Writes a bucket down: its theoretical arrival time, and how long it is to live. Best effort.
     async fn write(&self, subject: &str, tat: u64, life: Duration);
+
+    /// Notes that the ledger found a bucket empty for so many nanoseconds more, for a request that came at
+    /// `since`.
+    fn note_wait(&self, subject: &str, nanos: u64, standing: &Standing, since: UnixMillis) {
+        let _ = (subject, nanos, standing, since);
+    }
+
+    /// Takes a token of the bucket that all callers without a credential share here; the nanoseconds to wait
+    /// where it is empty.
+    fn take_of_strangers(&self, now: UnixMillis) -> Result<(), u64> {
+        let _ = now;
+        Ok(())
+    }
+
+    /// How much longer a subject on this plan has to wait by what was noted, in nanoseconds, and how it
+    /// stands.
+    fn wait_of(&self, subject: &str, plan: &str, now: UnixMillis) -> Option<(u64, Standing)> {
+        let _ = (subject, plan, now);
+        None
+    }
 }
 
 /// Why the upstream gave no body.

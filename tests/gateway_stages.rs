@@ -16,7 +16,7 @@ use pip_aide_gateway::gateway::{Request, Services, analyze};
 use pip_aide_gateway::ledger::bucket::{Level, Quota};
 use pip_aide_gateway::ledger::kv_bucket::Taken;
 use pip_aide_gateway::ledger::wire::treasury::{Answer, Errand};
-use pip_aide_gateway::ledger::wire::{Charge, Command, Message, Outcome, Settlement};
+use pip_aide_gateway::ledger::wire::{Charge, Command, Message, Outcome, Settlement, Standing};
 use pip_aide_gateway::policy::settings::{Entry, Provider, Settings};
 use pip_aide_gateway::policy::upstreams::Endpoint;
 use pip_aide_gateway::reject::Reject;
@@ -27,6 +27,7 @@ use pip_aide_gateway::seams::{
 use pip_aide_gateway::stages::accept::{Head, Interface};
 use pip_aide_gateway::stages::breaker::Breakers;
 use pip_aide_gateway::stages::flights::Flights;
+use pip_aide_gateway::stages::waiting::Waiting;
 use pip_aide_gateway::token::jwks::Jwks;
 use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
 use pip_aide_gateway::token::machine_id::MachineId;
@@ -496,4 +497,75 @@ fn records_of_one_machine_never_share_a_key() {
     assert_eq!(times.len(), 5);
     assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
     assert_eq!(times[0], "2026-11-23T00:59:59.000Z");
+}
+
+/// Keeps in mind who has to wait, as an isolate does.
+#[derive(Default)]
+struct Remembering(RefCell<Waiting>);
+
+impl Buckets for Remembering {
+    async fn take(&self, _: &str, _: Quota, _: UnixMillis) -> Option<Taken> {
+        None
+    }
+
+    async fn level(&self, _: &str, _: Quota, _: UnixMillis) -> Option<Level> {
+        None
+    }
+
+    async fn write(&self, _: &str, _: u64, _: Duration) {}
+
+    fn note_wait(&self, subject: &str, nanos: u64, standing: &Standing, since: UnixMillis) {
+        self.0.borrow_mut().note(subject, nanos, standing, since);
+    }
+
+    fn wait_of(&self, subject: &str, plan: &str, now: UnixMillis) -> Option<(u64, Standing)> {
+        self.0.borrow().of(subject, plan, now)
+    }
+}
+
+#[test]
+fn who_has_to_wait_costs_the_ledger_one_request_and_comes_in_when_the_wait_is_over() {
+    let world = World::new(Ok(ANSWER));
+    let ledger = InMemory::new(&world.settings, &world.clock);
+    let services = Services {
+        ledger,
+        buckets: Remembering::default(),
+        upstream: &world.model,
+        cache: &world.cache,
+        keys: NoKeys,
+    };
+    let send = |machine: &str, text: &str| {
+        world.sent.set(world.sent.get() + 1);
+        let body = SlowBody { text: text.to_owned(), clock: &world.clock, takes: Duration::ZERO };
+        let (id, random) = (format!("r{}", world.sent.get()), "delimiter".to_owned());
+        let request = Request { id, random, head: head(&world.settings, machine, world.clock.get()), body };
+        let got = RefCell::new(None);
+        let reply = |reply| drop(got.replace(Some(reply)));
+        run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), reply));
+        got.into_inner().expect("a reply")
+    };
+    let asked = || services.ledger.admitted.borrow().len();
+    let question = r#"{"error_context":"Command: pip install requests"}"#;
+    let wait = |reply: &Reply| {
+        let value =
+            reply.headers.iter().find(|(name, _)| *name == "Retry-After").map(|(_, value)| value.clone());
+        value.expect("Retry-After").parse::<u64>().expect("seconds")
+    };
+    for _ in 0..10 {
+        assert_eq!(send("laptop", question).status, 200);
+    }
+    let first = send("laptop", question);
+    assert_eq!((first.status, wait(&first), asked()), (429, 10, 11));
+    for (seconds, left) in [(0, 10), (4, 6), (5, 1)] {
+        world.clock.set(world.clock.get().plus(Duration::from_secs(seconds)));
+        // What is no request at all does not come that far either.
+        for text in [question, "[", "{\"a\":"] {
+            let reply = send("laptop", text);
+            assert_eq!((reply.status, wait(&reply), asked()), (429, left, 11));
+            assert!(reply.headers.iter().any(|(name, _)| *name == "RateLimit"), "{reply:?}");
+        }
+    }
+    assert_eq!(send("desktop", question).status, 200, "another machine is asked for");
+    world.clock.set(world.clock.get().plus(Duration::from_secs(1)));
+    assert_eq!((send("laptop", question).status, asked()), (200, 13));
 }

@@ -14,6 +14,8 @@ const MARK_ROOM: usize = 48;
 const AROUND: usize = 2;
 const BEFORE_INNERMOST: usize = 8;
 const AFTER_INNERMOST: usize = 5;
+/// Bytes of the shortest line that can name an error.
+const SHORTEST_ERROR: usize = "Error".len();
 /// How many of pip's error lines are looked for, from the end.
 const MOST_ERRORS: usize = 20;
 
@@ -25,10 +27,12 @@ pub fn trim(text: &Redacted, max_bytes: usize) -> Redacted {
     if text.len() <= max_bytes {
         return Redacted::from_parts(text.to_owned());
     }
-    let lines: Vec<Cow<'_, str>> = text.lines().map(shortened).collect();
+    let lines: Vec<&str> = text.lines().collect();
+    let system = system_start(text, lines.len());
     let mut kept =
         Kept { lines: &lines, keep: vec![false; lines.len()], left: max_bytes.saturating_sub(MARK_ROOM) };
-    for place in by_weight(text, &lines) {
+    // After what weighs most the end, backwards as far as there is room: each line takes a byte at least.
+    for place in by_weight(&lines, system).into_iter().chain((0..system).rev().take(max_bytes)) {
         kept.add(place);
     }
     let out = kept.write();
@@ -37,12 +41,15 @@ pub fn trim(text: &Redacted, max_bytes: usize) -> Redacted {
     Redacted::from_parts(cut(&out, max_bytes).to_owned())
 }
 
-/// The places of lines in the order in which they are to be kept.
-fn by_weight(text: &str, lines: &[Cow<'_, str>]) -> Vec<usize> {
+/// The place of the line with which the system information begins, or one past the last.
+fn system_start(text: &str, count: usize) -> usize {
+    system_info_start(text).and_then(|at| text.get(..at)).map_or(count, |head| head.lines().count())
+}
+
+/// The places of the lines that weigh most, in the order in which they are to be kept.
+fn by_weight(lines: &[&str], system: usize) -> Vec<usize> {
     let count = lines.len();
     let mut order: Vec<usize> = (0..count.min(2)).collect();
-    let system =
-        system_info_start(text).and_then(|at| text.get(..at)).map_or(count, |head| head.lines().count());
     order.extend(system..count.min(system.saturating_add(14)));
 
     let is_error = |line: &str| {
@@ -53,7 +60,9 @@ fn by_weight(text: &str, lines: &[Cow<'_, str>]) -> Vec<usize> {
     };
     let places = |found: &dyn Fn(&str) -> bool| -> Vec<usize> {
         let log = lines.iter().enumerate().take(system);
-        log.filter(|(_, line)| found(line)).map(|(place, _)| place).collect()
+        // A log may have a million lines of nothing, and to look for words in one takes longer than to pass it.
+        let named = log.filter(|(_, line)| line.len() >= SHORTEST_ERROR && found(&shortened(line)));
+        named.map(|(place, _)| place).collect()
     };
     let errors = places(&is_error);
     let errors: Vec<usize> = errors.iter().rev().take(MOST_ERRORS).copied().collect();
@@ -70,8 +79,6 @@ fn by_weight(text: &str, lines: &[Cow<'_, str>]) -> Vec<usize> {
         order
             .extend(place.saturating_sub(AROUND)..place.saturating_add(AROUND).saturating_add(1).min(system));
     }
-    // Then the end, backwards as far as there is room.
-    order.extend((0..system).rev());
     order
 }
 
@@ -100,7 +107,7 @@ fn shortened(line: &str) -> Cow<'_, str> {
 }
 
 struct Kept<'a> {
-    lines: &'a [Cow<'a, str>],
+    lines: &'a [&'a str],
     keep: Vec<bool>,
     left: usize,
 }
@@ -114,7 +121,7 @@ impl Kept<'_> {
         let after = self.keep.get(place.saturating_add(1)).copied();
         let mark = if before == Some(false) { MARK_ROOM } else { 0 };
         let back = if after == Some(true) { MARK_ROOM } else { 0 };
-        let cost = line.len().saturating_add(1).saturating_add(mark);
+        let cost = shortened(line).len().saturating_add(1).saturating_add(mark);
         let room = self.left.saturating_add(back);
         if let Some(keep) = self.keep.get_mut(place)
             && !*keep
@@ -132,7 +139,7 @@ impl Kept<'_> {
             if *keep {
                 push_mark(&mut out, skipped);
                 skipped = 0;
-                out.push_str(line);
+                out.push_str(&shortened(line));
                 out.push('\n');
             } else {
                 skipped = skipped.saturating_add(1);

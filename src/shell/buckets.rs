@@ -7,15 +7,19 @@ use worker::Env;
 
 use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::{Buckets, Taken};
+use crate::ledger::wire::Standing;
 use crate::ledger::wire::ended::Reason;
 use crate::seams;
 use crate::shell::ledger::client::{note_kv_reads, note_kv_write, note_refusal};
+use crate::stages::waiting::{Strangers, Waiting};
 use crate::units::UnixMillis;
 
 const BINDING: &str = "LIMITS_KV";
 
 thread_local! {
     static BUCKETS: RefCell<Buckets> = RefCell::default();
+    static WAITING: RefCell<Waiting> = RefCell::default();
+    static STRANGERS: RefCell<Strangers> = RefCell::default();
 }
 
 /// The buckets of this environment; `None` where the ledger keeps them.
@@ -68,5 +72,27 @@ impl seams::Buckets for Store {
         if put.expiration_ttl(life.as_secs().max(60)).execute().await.is_err() {
             worker::console_warn!("LIMITS_KV refused a bucket: other isolates hear of it later");
         }
+    }
+
+    fn note_wait(&self, subject: &str, nanos: u64, standing: &Standing, since: UnixMillis) {
+        WAITING.with_borrow_mut(|waiting| waiting.note(subject, nanos, standing, since));
+    }
+
+    fn take_of_strangers(&self, now: UnixMillis) -> Result<(), u64> {
+        let taken = STRANGERS.with_borrow_mut(|strangers| strangers.take(now));
+        // The ledger does not hear of it otherwise.
+        if taken.is_err() {
+            note_refusal(Reason::RateLimited);
+        }
+        taken
+    }
+
+    fn wait_of(&self, subject: &str, plan: &str, now: UnixMillis) -> Option<(u64, Standing)> {
+        let wait = WAITING.with_borrow(|waiting| waiting.of(subject, plan, now));
+        // The ledger does not hear of it otherwise.
+        if wait.is_some() {
+            note_refusal(Reason::RateLimited);
+        }
+        wait
     }
 }

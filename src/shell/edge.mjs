@@ -34,24 +34,26 @@ export function head(request) {
   return lines.join("\n");
 }
 
+const FIRST_ROOM = 16_384;
+
 // Reads a stream to its end, of which at most `most` bytes are kept: `null` when there are more. Reading
 // goes on up to `drained` bytes, for a client that is still sending does not hear the answer.
 async function read(stream, most, drained) {
-  const chunks = [];
+  // Into one buffer that grows: chunks that were kept would weigh a hundred times a body that comes byte by byte.
+  let whole = new Uint8Array(Math.min(most, FIRST_ROOM));
   let length = 0;
   for await (const chunk of stream) {
-    length += chunk.byteLength;
-    if (length <= most) chunks.push(chunk);
+    const end = length + chunk.byteLength;
+    if (end > whole.byteLength && end <= most) {
+      const larger = new Uint8Array(Math.min(most, Math.max(end, 2 * whole.byteLength)));
+      larger.set(whole);
+      whole = larger;
+    }
+    if (end <= most) whole.set(chunk, length);
+    length = end;
     if (length > drained) break;
   }
-  if (length > most) return null;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return length > most ? null : whole.subarray(0, length);
 }
 
 // A request's or a response's body, `null` when it has more than `most` bytes. One of a known length comes in
@@ -73,6 +75,9 @@ const ways = new Map();
 const COMPANY_MS = 2;
 const MOST_TOGETHER = 64;
 const LATE_MS = 10_000;
+// How long a request's body may take: so long, and longer the larger it may be (42 seconds for 1 MiB).
+const BODY_MS = 10_000;
+const BODY_BYTES_A_MS = 32;
 
 /** One request, and what the stages need of the platform while they serve it. */
 export class Edge {
@@ -83,9 +88,20 @@ export class Edge {
     this.resolve = resolve;
   }
 
-  /** The request's body, `null` when it has more than `most` bytes. */
-  body(most, drained) {
-    return bodyOf(this.request, most, drained);
+  /**
+   * The request's body, `null` when it has more than `most` bytes. Fails where it is not there in time: a body
+   * that dribbles would keep its request, and what that holds, for as long as its sender likes.
+   */
+  async body(most, drained) {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("the body took too long")), BODY_MS + most / BODY_BYTES_A_MS);
+    });
+    try {
+      return await Promise.race([bodyOf(this.request, most, drained), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Gives the response. `headers` are lines of name and value. */

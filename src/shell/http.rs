@@ -100,7 +100,7 @@ pub struct Body(pub Rc<Edge>);
 
 impl seams::Body for Body {
     async fn read(self, most: usize) -> Result<Vec<u8>, Reject> {
-        const BROKEN: Reject = Reject::MalformedRequest("The body broke off.");
+        const BROKEN: Reject = Reject::MalformedRequest("The body broke off, or took too long.");
         let body = JsFuture::from(self.0.body(most, most.saturating_mul(DRAINED)));
         match body.await.map_err(|_| BROKEN)?.dyn_into::<Uint8Array>() {
             Ok(body) => Ok(body.to_vec()),

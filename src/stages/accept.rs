@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::reject::Reject;
-use crate::stages::authenticate::{Refused, Verified, Verifying};
+use crate::stages::authenticate::{Refused, Verified};
 use crate::stages::body::{self, Submission};
 
 /// What the routes know of a request before its body.
@@ -179,14 +179,12 @@ pub fn accept_json(head: &Head) -> Result<(), Reject> {
     }
 }
 
-/// Checks the body of a request whose head is verified: first, where the head is signed, that it is
-/// the body that was signed.
+/// Checks the body of a request whose caller is verified.
 ///
 /// # Errors
-/// [`Reject::Unauthenticated`], [`Reject::MalformedRequest`].
-pub fn accept_body(accepted: Accepted, verifying: Verifying, body: &[u8]) -> Result<Submitted, Refused> {
+/// [`Reject::MalformedRequest`].
+pub fn accept_body(accepted: Accepted, verified: Verified, body: &[u8]) -> Result<Submitted, Refused> {
     let Accepted { interface } = accepted;
-    let verified = verifying.with_body(body)?;
     match body::read(body) {
         Err(reason) => Err(Refused::to(verified, Reject::MalformedRequest(reason))),
         Ok(submission) if interface == Interface::PipAide && submission.machine_id.is_none() => {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::analysis::prompt;
+use crate::ledger::bucket::Level;
 use crate::ledger::kv_bucket::Taken;
 use crate::ledger::wire::{Admission, Budget, Command, Outcome, Refusal, Standing};
 use crate::policy::prices::ModelPrice;
@@ -11,7 +12,7 @@ use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::seams::{Buckets, Ledger};
 use crate::stages::accept::Submitted;
-use crate::stages::authenticate::Refused;
+use crate::stages::authenticate::{Refused, Scheme, Verified};
 use crate::token::Denied;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -90,6 +91,48 @@ pub async fn admit<L: Ledger, B: Buckets>(
     }
 }
 
+/// Sends away who was sent away before and has not waited yet, before more is done for it.
+///
+/// # Errors
+/// [`Reject::RateLimited`].
+pub fn known_to_wait<B: Buckets>(
+    caller: Verified,
+    buckets: &B,
+    now: UnixMillis,
+) -> Result<Verified, Refused> {
+    if is_limited_by_rate_alone(&caller)
+        && let Some((wait, standing)) = buckets.wait_of(&caller.subject().to_string(), caller.plan(), now)
+    {
+        return Err(Refused::to(caller, Reject::RateLimited(Refusal::Rate(wait), Box::new(standing))));
+    }
+    Ok(caller)
+}
+
+/// Sends callers without a credential away while too many of them come.
+///
+/// # Errors
+/// [`Reject::RateLimited`].
+pub fn within_the_strangers_share<B: Buckets>(
+    caller: Verified,
+    settings: &Settings,
+    buckets: &B,
+    now: UnixMillis,
+) -> Result<Verified, Refused> {
+    if caller.scheme() != Scheme::Anonymous {
+        return Ok(caller);
+    }
+    let Err(wait) = buckets.take_of_strangers(now) else { return Ok(caller) };
+    let level = Level { remaining: 0, next_in: wait };
+    let standing = Standing::unseen(caller.plan(), &settings.limits, level, now);
+    let refused = standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
+    Err(Refused::to(caller, refused.unwrap_or(Reject::LedgerUnavailable)))
+}
+
+/// One who signs also waits where its nonces fill their memory, and hears of one that was seen before.
+fn is_limited_by_rate_alone(caller: &Verified) -> bool {
+    caller.shown().nonce.is_none()
+}
+
 async fn ticket<L: Ledger, B: Buckets>(
     submitted: &Submitted,
     request_id: &str,
@@ -144,7 +187,14 @@ async fn ticket<L: Ledger, B: Buckets>(
                 standing,
             })
         }
-        Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
+        Outcome::Refused { reason, standing } => {
+            if let Refusal::Rate(wait) = reason
+                && is_limited_by_rate_alone(&submitted.verified)
+            {
+                buckets.note_wait(&subject, wait, &standing, now);
+            }
+            Err(Reject::RateLimited(reason, Box::new(standing)))
+        }
         other => Err(refused(&other)),
     }
 }

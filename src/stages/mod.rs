@@ -17,3 +17,4 @@ pub mod question;
 pub mod recent;
 pub mod record;
 pub mod revoke;
+pub mod waiting;

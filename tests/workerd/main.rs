@@ -9,6 +9,7 @@
 // These tests wait for real processes: here is the edge where the clock is read.
 #![allow(clippy::disallowed_methods)]
 
+mod abuse;
 mod admin_logs;
 mod anonymous;
 mod bad_input;

@@ -82,6 +82,19 @@ impl Fleet {
         *self.running.lock().expect("no start failed") = Some(Running { ports, process });
     }
 
+    /// Leaves them the first core, and this process the others, where that can be: who measures does not
+    /// want to stand in their way.
+    pub fn keep_to_one_core(&self) {
+        let running = self.running.lock().expect("no start failed");
+        running.as_ref().expect("they run").process.keep_apart();
+    }
+
+    /// Processor time that they have used so far.
+    pub fn processor_time(&self) -> Duration {
+        let running = self.running.lock().expect("no start failed");
+        running.as_ref().expect("they run").process.processor_time()
+    }
+
     fn list(&self) -> PathBuf {
         self.folder.path().join("workers.json")
     }

@@ -60,6 +60,44 @@ impl Supervised {
         let _ = self.child.lock().expect("no test panicked here").wait();
     }
 
+    /// Binds the whole group to the first core, and this process to the others. Where `taskset` or a second
+    /// core is missing, nothing changes.
+    pub fn keep_apart(&self) {
+        // Asked once: afterwards this process has fewer.
+        static CORES: LazyLock<usize> =
+            LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        let cores = *CORES;
+        if cores < 2 {
+            return;
+        }
+        let quietly = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        for process in self.members() {
+            let _ = quietly(Command::new("taskset").args(["-a", "-c", "-p", "0", &process]));
+        }
+        let others = format!("1-{}", cores - 1);
+        let own = std::process::id().to_string();
+        let _ = quietly(Command::new("taskset").args(["-a", "-c", "-p", &others, &own]));
+    }
+
+    /// Processor time that the whole group has used so far.
+    pub fn processor_time(&self) -> Duration {
+        // In a hundredth of a second on every Linux (proc_pid_stat(5): fields 14 and 15); elsewhere unknown.
+        let ticks = |process: &str| -> Option<u64> {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+            Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
+        };
+        Duration::from_millis(10 * self.members().iter().filter_map(|process| ticks(process)).sum::<u64>())
+    }
+
+    /// The ids of the group's processes.
+    fn members(&self) -> Vec<String> {
+        let group = self.child.lock().expect("no test panicked here").id().to_string();
+        let members = Command::new("pgrep").args(["-g", &group]).output();
+        let members = members.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        members.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
     fn signal(&self, signal: &str) {
         let group = format!("-{}", self.group());
         let _ = Command::new("kill").args([signal, "--", &group]).stderr(Stdio::null()).status();

@@ -55,7 +55,7 @@ pub fn read(mut stream: impl Read) -> Option<Reply> {
 }
 
 /// The answer at the start of `bytes`, if it is all there.
-fn parse(bytes: &[u8], at_end: bool) -> Option<Reply> {
+pub fn parse(bytes: &[u8], at_end: bool) -> Option<Reply> {
     let head_end = find(bytes, b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
     let rest = &bytes[head_end + 4..];
