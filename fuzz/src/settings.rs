@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pip_aide_gateway::policy::names::{self, PREFIXES, is_secret, is_setting};
+use pip_aide_gateway::policy::names::{self, NAMES, PREFIXES, is_secret, is_setting};
 use pip_aide_gateway::policy::settings::{Entry, Fault, Settings};
 
 const KEYS: [(&str, &str); 2] = [
@@ -17,8 +17,8 @@ const MARK: &str = "Zk9Nhidden7Q";
 
 type Environment = BTreeMap<String, Entry>;
 
-/// Lines of `NAME=value`; one without `=` is a setting that is no text. Keys that are not among them are
-/// there.
+/// Lines of `NAME=value`, or `7=value` for the seventh of the names; one without `=` is a setting that is no
+/// text. Keys that are not among them are there.
 pub fn settings(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if text.contains(MARK) {
@@ -41,10 +41,15 @@ pub fn settings(data: &[u8]) {
 fn environment(text: &str) -> Environment {
     let keys = KEYS.iter().map(|(name, value)| ((*name).to_owned(), Entry::Text((*value).to_owned())));
     let lines = text.lines().take(64).map(|line| match line.split_once('=') {
-        Some((name, value)) => (name.to_owned(), Entry::Text(value.to_owned())),
+        Some((name, value)) => (named(name).to_owned(), Entry::Text(value.to_owned())),
         None => (line.to_owned(), Entry::NotText),
     });
     keys.chain(lines).collect()
+}
+
+/// A fuzzer changes a number to another number with ease, and a name to another name hardly ever.
+fn named(name: &str) -> &str {
+    name.parse::<usize>().map_or(name, |number| NAMES[number % NAMES.len()])
 }
 
 fn mark(entry: &Entry) -> Entry {
