@@ -155,7 +155,7 @@ pub const ALL: [Attack; 14] = [
         name: "unicode of 1 MiB",
         means: Means::Flood(20, unicode),
         anonymous: false,
-        answers: &["200 model", "200 rules", "429 rate-limited"],
+        answers: &["200 model", "200 cache", "200 rules", "429 rate-limited"],
         is_free: false,
     },
     Attack {
