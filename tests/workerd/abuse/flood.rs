@@ -12,6 +12,9 @@ use crate::support::raw;
 
 /// Between two looks at the connections.
 const TICK: Duration = Duration::from_millis(1);
+/// What is late by more than so many ticks is not sent any more. Sent at once it would be another attack than the
+/// one that is stated: each time that this process has to wait for a processor, a burst.
+const MOST_TICKS_LATE: u32 = 20;
 /// How long answers are waited for when the last request has been sent.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -31,7 +34,7 @@ pub struct Flood {
 pub struct Taken {
     /// Requests that were sent.
     pub sent: u64,
-    /// Requests that found no free connection.
+    /// Requests that found no free connection, or would have come too late.
     pub held_back: u64,
     /// Connections that were opened.
     pub connections: u64,
@@ -91,10 +94,17 @@ impl Flood {
     pub fn run(self, port: u16, mut next: impl FnMut(u64) -> Vec<u8>) -> Taken {
         let mut taken = Taken::default();
         let mut lines: Vec<Line> = Vec::new();
+        let a_tick = f64::from(self.rate) * TICK.as_secs_f64();
+        let (most_late, most_a_tick) =
+            ((a_tick * f64::from(MOST_TICKS_LATE)) as u64 + 1, (2.0 * a_tick) as u64 + 1);
         let (began, mut number) = (Instant::now(), 0);
         while began.elapsed() < self.time {
             let due = (began.elapsed().as_secs_f64() * f64::from(self.rate)) as u64;
-            while number < due {
+            let late = due.saturating_sub(most_late).saturating_sub(number);
+            (number, taken.held_back) = (number + late, taken.held_back + late);
+            // What is late comes in the next ticks, twice as fast as stated.
+            let until = due.min(number + most_a_tick);
+            while number < until {
                 match free(&mut lines, port, self.connections, &mut taken) {
                     Some(line) => {
                         line.begin(next(number));

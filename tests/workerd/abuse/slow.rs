@@ -37,9 +37,12 @@ impl Slow {
         let mut taken = Taken::default();
         let mut lines: Vec<Option<Line>> = Vec::new();
         lines.resize_with(self.connections, || None);
+        // One after the other: senders that nobody keeps in step do not all send at the same moment.
+        let apart = BETWEEN_BYTES / u32::try_from(self.connections.max(1)).unwrap_or(1);
         let began = Instant::now();
         while began.elapsed() < self.time {
             for line in &mut lines {
+                std::thread::sleep(apart);
                 if line.is_none() {
                     *line = Line::open(port, head, framing);
                     taken.connections += 1;
@@ -49,7 +52,6 @@ impl Slow {
                     *line = None;
                 }
             }
-            std::thread::sleep(BETWEEN_BYTES);
         }
         taken.took = began.elapsed();
         for line in lines.iter_mut().flatten() {
