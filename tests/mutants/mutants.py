@@ -258,6 +258,8 @@ def main() -> int:
         return 2
     kept = WORK / f"{name}.json"
     outcomes = json.loads(kept.read_text()) if os.environ.get("RESUME") and kept.is_file() else {}
+    # A machine that stood still makes any mutant too slow: those are tried again.
+    outcomes = {name: outcome for name, outcome in outcomes.items() if outcome != "timeout"}
     started = time.monotonic()
     first, _, last = os.environ.get("PHASES", "1-").partition("-")
     for phase in area.phases[int(first) - 1 : int(last or len(area.phases))]:
