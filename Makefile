@@ -2,7 +2,7 @@
 # `make help` lists the targets; the scripts that they call are in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help build dev deploy environments test test-python test-dashboard test-guards soak abuse bench instructions size fuzz fuzz-smoke lint supply-chain reproducible sbom clean setup worker null-worker force
+.PHONY: help build dev deploy environments test test-python test-dashboard test-guards mutants soak abuse bench instructions size fuzz fuzz-smoke lint supply-chain reproducible sbom clean setup worker null-worker force
 
 # Where rustup puts cargo: a shell that is older than the install does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -16,12 +16,14 @@ WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ { getline; gsub(
 TWIGGY_VERSION := 0.8.0
 CARGO_DENY_VERSION := 0.20.2
 CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_MUTANTS_VERSION := 27.1.0
 
 WORKER_BUILD := $(CACHE)/worker-build-$(WORKER_BUILD_VERSION)/bin/worker-build
 WASM_BINDGEN := $(CACHE)/wasm-bindgen-cli-$(WASM_BINDGEN_VERSION)/bin/wasm-bindgen
 TWIGGY := $(CACHE)/twiggy-$(TWIGGY_VERSION)/bin/twiggy
 CARGO_DENY := $(CACHE)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_CYCLONEDX := $(CACHE)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
+CARGO_MUTANTS := $(CACHE)/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 
 # What the Worker is made of. The command line under src/bin is not part of it.
 INPUTS := $(sort $(wildcard Cargo.toml Cargo.lock openapi.json scripts/build.sh) \
@@ -79,6 +81,11 @@ test-dashboard: build ## The dashboard in a real Chromium, which has to be there
 
 test-guards: ## Take the ledger's guards out one by one, and look that a test fails without each: slow
 	@python3 -B tests/guards/guards.py $(if $(ONLY),'$(ONLY)')
+
+mutants: ## Change the sources place by place, and look that a test fails: ONLY=token, screening or ledger; FILES=jwt,keys; slow
+	@scripts/prerequisites.sh && mkdir -p build
+	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(CARGO_MUTANTS)
+	@python3 -B tests/mutants/mutants.py '$(CARGO_MUTANTS)' '$(ONLY)' $(if $(FILES),'$(FILES)')
 
 soak: build ## Twelve minutes of load while everything fails at random; memory flat, books agreed: needs a quiet machine
 	@cargo test --locked --test workerd soak -- --ignored --nocapture
@@ -170,6 +177,9 @@ $(CARGO_DENY):
 
 $(CARGO_CYCLONEDX):
 	@scripts/install-tool.sh '$(CACHE)' cargo-cyclonedx '$(CARGO_CYCLONEDX_VERSION)' '2 minutes' --locked
+
+$(CARGO_MUTANTS):
+	@scripts/install-tool.sh '$(CACHE)' cargo-mutants '$(CARGO_MUTANTS_VERSION)' '3 minutes' --locked
 
 # npm empties node_modules first, so a half-done install has no mark. No package needs its
 # install script, and older versions of npm would run them.

@@ -84,6 +84,7 @@ fn only_keys_that_may_verify_are_used() {
         set("rsa", "use", json!("sig")),
         set("rsa", "key_ops", json!(["sign", "verify"])),
         set("rsa", "x5c", json!(["ignored"])),
+        set("rsa", "e", json!("AAEAAQ")),
         set("ed", "alg", json!("Ed25519")),
     ] {
         assert_eq!(usable(std::slice::from_ref(&key)).len(), 1, "{key}");
@@ -108,7 +109,11 @@ fn a_document_is_bounded_and_strict() {
         assert_eq!(parse(text), Err(JwksError::Malformed), "{text}");
     }
     assert_eq!(parse(r#"{"keys":[]}"#), Err(JwksError::NoUsableKey));
+    assert_eq!(parse(&" ".repeat(MAX_DOCUMENT_BYTES)), Err(JwksError::Malformed));
     assert_eq!(parse(&" ".repeat(MAX_DOCUMENT_BYTES + 1)), Err(JwksError::TooLarge));
+    // What operators read on the console tells these apart.
+    assert_eq!(JwksError::TooLarge.to_string(), "the key set is over 64 KiB or 64 keys");
+    assert_eq!(JwksError::Malformed.to_string(), "not a JWK Set");
     let many: Vec<Value> = (0..65).map(|i| set("ed", "kid", json!(i.to_string()))).collect();
     assert_eq!(parse(&json!({ "keys": many }).to_string()), Err(JwksError::TooLarge));
     assert_eq!(usable(&many[..64]).len(), 64);

@@ -65,6 +65,7 @@ fn a_providers_subject_is_never_a_machine() {
     assert!(one != other && one != machine);
     for subject in [&one, &other, &machine] {
         assert_eq!(subject.as_str().len(), 47);
+        assert_eq!(subject.to_string(), subject.as_str());
         assert!(MachineId::parse(subject.as_str()).is_err(), "{subject}");
     }
     // Another provider's user of the same name, and a split elsewhere, are other subjects.

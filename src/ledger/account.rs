@@ -89,4 +89,23 @@ mod tests {
         account.roll(Day::from_number(3));
         assert_eq!((account.day(), account.used()), (Day::from_number(3), NanoUsd::ZERO));
     }
+
+    #[test]
+    fn what_is_set_aside_is_charged_once_on_its_day_and_never_more() {
+        let (today, other) = (Day::from_number(2), Day::from_number(1));
+        let nano = NanoUsd::from_nanos;
+        let mut account = Account::restored(today, nano(7));
+        account.reserve(nano(5));
+        assert_eq!((account.posted(), account.used()), (nano(7), nano(12)));
+        assert!(account.has_room(nano(3), nano(15)) && !account.has_room(nano(4), nano(15)));
+        assert!(!account.has_room(NanoUsd::from_nanos(u64::MAX), NanoUsd::from_nanos(u64::MAX)));
+        account.settle(other, nano(5), nano(5));
+        assert_eq!((account.posted(), account.used()), (nano(7), nano(12)), "another day's");
+        account.settle(today, nano(5), nano(9));
+        assert_eq!((account.posted(), account.used()), (nano(12), nano(12)), "no more than was set aside");
+        account.reopen(other, nano(3));
+        assert_eq!(account.posted(), nano(12), "another day's");
+        account.reopen(today, nano(20));
+        assert_eq!((account.posted(), account.used()), (nano(0), nano(12)), "no more than is gone");
+    }
 }

@@ -157,3 +157,132 @@ impl Fund {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Day = Day::from_number(7);
+    const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+
+    const fn nano(amount: u64) -> NanoUsd {
+        NanoUsd::from_nanos(amount)
+    }
+
+    fn after(millis: u64) -> UnixMillis {
+        NOW.plus(Duration::from_millis(millis))
+    }
+
+    fn fund(used: u64) -> Fund {
+        Fund { account: Account::restored(TODAY, nano(used)), ..Fund::default() }
+    }
+
+    fn grant(fund: &mut Fund, granted: u64, dry: bool, alone: bool, now: UnixMillis) {
+        let lease = PoolLease { pool: SERVICE.to_owned(), granted: nano(granted), cap: nano(100), dry };
+        fund.grant(&lease, alone, now);
+    }
+
+    fn need(fund: &mut Fund, amount: u64, now: UnixMillis) -> PoolRequest {
+        fund.request(SERVICE.to_owned(), TODAY, Want::Need(nano(amount)), nano(100), now)
+    }
+
+    #[test]
+    fn what_storage_knows_is_all_of_it() {
+        let fund = Fund::restored(Account::restored(TODAY, nano(7)), nano(50), nano(100));
+        assert_eq!((fund.lease(), fund.cap(), fund.unused()), (nano(50), nano(100), nano(43)));
+        assert_eq!((fund.account.used(), fund.stored), (nano(7), (TODAY, nano(7))));
+        assert_eq!((fund.free(nano(100)), fund.free(nano(20))), (nano(43), nano(13)));
+    }
+
+    #[test]
+    fn there_is_room_up_to_the_lease_and_never_over_the_cap() {
+        let mut fund = fund(10);
+        grant(&mut fund, 50, false, false, NOW);
+        for (amount, cap, room) in [
+            (40, 100, Room::Enough),
+            (41, 100, Room::Ask),
+            (100, 100, Room::Ask),
+            (101, 100, Room::Dry),
+            // Of a lease under a higher cap nobody knows whether all shards' leases still fit.
+            (1, 99, Room::Ask),
+            (0, 99, Room::Enough),
+            (40, 101, Room::Enough),
+        ] {
+            assert_eq!(fund.room(nano(amount), nano(cap), NOW), room, "{amount} of {cap}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_to_be_had_is_not_asked_for_again_for_a_while() {
+        for (alone, millis) in [(false, 1_000), (true, 30_000)] {
+            let mut fund = fund(0);
+            need(&mut fund, 10, NOW);
+            grant(&mut fund, 0, true, alone, NOW);
+            let room = |amount: u64, cap: u64, millis: u64| fund.room(nano(amount), nano(cap), after(millis));
+            assert_eq!((room(10, 100, 0), room(11, 100, 0)), (Room::Dry, Room::Dry));
+            assert_eq!(room(9, 100, 0), Room::Ask, "less may be left");
+            assert_eq!((room(10, 101, 0), room(10, 99, 0)), (Room::Ask, Room::Ask), "another cap");
+            assert_eq!((room(10, 100, millis - 1), room(10, 100, millis)), (Room::Dry, Room::Ask));
+        }
+    }
+
+    #[test]
+    fn the_least_that_was_not_to_be_had_counts_while_it_is_believed() {
+        for (millis, room) in [(999, Room::Dry), (1_000, Room::Ask)] {
+            let mut fund = fund(0);
+            need(&mut fund, 10, NOW);
+            grant(&mut fund, 0, true, false, NOW);
+            need(&mut fund, 20, after(millis));
+            grant(&mut fund, 0, true, false, after(millis));
+            assert_eq!(fund.room(nano(10), nano(100), after(millis)), room, "{millis}");
+            assert_eq!(fund.room(nano(20), nano(100), after(millis)), Room::Dry, "{millis}");
+        }
+    }
+
+    #[test]
+    fn more_is_asked_for_when_half_of_the_last_grant_is_gone() {
+        let low = |used: u64, cap: u64| {
+            let mut fund = fund(0);
+            grant(&mut fund, 60, false, false, NOW);
+            fund.account.reserve(nano(used));
+            fund.runs_low(nano(cap), NOW)
+        };
+        assert!(!low(30, 100) && low(31, 100));
+        assert!(!low(31, 60), "all of the cap is leased already");
+        let mut waiting = fund(0);
+        grant(&mut waiting, 60, false, false, NOW);
+        waiting.account.reserve(nano(31));
+        waiting.request(SERVICE.to_owned(), TODAY, Want::Nothing, nano(100), NOW);
+        assert!(waiting.runs_low(nano(100), NOW), "nothing was asked for");
+        waiting.request(SERVICE.to_owned(), TODAY, Want::Share(nano(1)), nano(100), NOW);
+        assert!(!waiting.runs_low(nano(100), after(4_999)) && waiting.runs_low(nano(100), after(5_000)));
+        waiting.give_back();
+        assert_eq!((waiting.lease(), waiting.unused()), (nano(31), nano(0)));
+        assert!(!waiting.runs_low(nano(100), after(5_000)), "nothing was granted since");
+    }
+
+    #[test]
+    fn a_request_tells_what_is_held_and_asks_for_what_lacks() {
+        let mut fund = fund(10);
+        grant(&mut fund, 50, false, false, NOW);
+        let request = need(&mut fund, 70, NOW);
+        assert_eq!((request.held, request.want), (nano(50), Want::Need(nano(30))));
+        let mut ask = |day: u64| {
+            fund.request(SERVICE.to_owned(), Day::from_number(day), Want::Nothing, nano(100), NOW).held
+        };
+        assert_eq!((ask(6), ask(7), ask(8)), (nano(50), nano(50), nano(0)), "nothing yet of a day to come");
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_day_and_no_day_begins_twice() {
+        let mut fund = fund(10);
+        grant(&mut fund, 50, false, false, NOW);
+        for day in [6, 7] {
+            fund.roll(Day::from_number(day));
+            assert_eq!((fund.account.day(), fund.lease()), (TODAY, nano(50)), "{day}");
+        }
+        fund.roll(Day::from_number(8));
+        assert_eq!((fund.account.day(), fund.account.used()), (Day::from_number(8), nano(0)));
+        assert_eq!((fund.lease(), fund.cap()), (nano(0), nano(100)));
+    }
+}

@@ -107,3 +107,73 @@ impl Buckets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+
+    fn after(millis: u64) -> UnixMillis {
+        NOW.plus(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_bucket_is_read_again_after_thirty_seconds() {
+        let mut buckets = Buckets::default();
+        assert!(buckets.is_stale("m", NOW));
+        buckets.read("m", None, NOW);
+        buckets.read("n", None, NOW);
+        assert!(!buckets.is_stale("m", after(29_999)) && buckets.is_stale("m", after(30_000)));
+    }
+
+    #[test]
+    fn reading_never_gives_a_token_back_and_believes_no_time_far_ahead() {
+        let quota = Quota::new(1, 60, 1).unwrap();
+        let year = NOW.plus(Duration::from_secs(366 * 86_400)).nanos();
+        for (tat, is_believed) in [(year, true), (year + 1, false), (u64::MAX, false)] {
+            let mut buckets = Buckets::default();
+            buckets.read("m", Some(tat), NOW);
+            assert_eq!(buckets.level("m", quota, NOW).remaining, u32::from(!is_believed), "{tat}");
+            assert_eq!(matches!(buckets.take("m", quota, NOW), Taken::No { .. }), is_believed, "{tat}");
+            buckets.read("m", Some(0), NOW);
+            buckets.read("m", None, NOW);
+            assert_eq!(buckets.level("m", quota, NOW).remaining, 0, "{tat}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_written_every_two_seconds_at_most() {
+        let quota = Quota::new(60, 60, 3).unwrap();
+        let mut buckets = Buckets::default();
+        let mut take = |millis: u64| match buckets.take("m", quota, after(millis)) {
+            Taken::Yes { write, .. } => write,
+            Taken::No { .. } => panic!("{millis}"),
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(take(0), Some((NOW.plus(second).nanos(), LEAST_LIFE)));
+        assert_eq!(take(1_999), None);
+        assert_eq!(take(2_000), Some((after(1_999).plus(2 * second).nanos(), LEAST_LIFE)));
+    }
+
+    #[test]
+    fn of_too_many_buckets_those_that_are_full_are_forgotten_then_all() {
+        let full = |count: usize, tat: u64| {
+            let mut buckets = Buckets::default();
+            for number in 0..count {
+                buckets.read(&number.to_string(), Some(tat), NOW);
+            }
+            buckets
+        };
+        let (at_rest, in_use) = (NOW.nanos(), NOW.nanos() + 1);
+        let mut buckets = full(MOST_BUCKETS - 2, at_rest);
+        buckets.read("in use", Some(in_use), NOW);
+        buckets.read("last", Some(at_rest), NOW);
+        assert!(!buckets.is_stale("0", NOW), "there is room for so many");
+        buckets.read("one more", None, NOW);
+        assert!(!buckets.is_stale("in use", NOW) && buckets.is_stale("0", NOW));
+        let mut buckets = full(MOST_BUCKETS, in_use);
+        buckets.read("one more", None, NOW);
+        assert!(buckets.is_stale("0", NOW) && !buckets.is_stale("one more", NOW));
+    }
+}

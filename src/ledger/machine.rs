@@ -87,3 +87,70 @@ impl Machine {
         self.rests(now) && nothing_spent && self.tat <= now.nanos()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Day = Day::from_number(7);
+    const NOW: UnixMillis = UnixMillis::from_seconds(1_800_000_000);
+
+    fn spent(nanos: u64) -> Machine {
+        Machine { account: Account::restored(TODAY, NanoUsd::from_nanos(nanos)), ..Machine::default() }
+    }
+
+    #[test]
+    fn requests_are_counted_by_the_day_and_no_day_begins_twice() {
+        let mut machine = Machine { requests: 3, ..spent(5) };
+        for day in [6, 7] {
+            machine.roll(Day::from_number(day));
+            assert_eq!((machine.requests, machine.account.used().nanos()), (3, 5), "{day}");
+        }
+        machine.roll(Day::from_number(8));
+        assert_eq!((machine.requests, machine.account.used().nanos()), (0, 0));
+    }
+
+    #[test]
+    fn the_plan_is_the_latest() {
+        let mut machine = Machine::default();
+        assert_eq!(machine.plan(), STANDARD);
+        for plan in ["pro", "pro", STANDARD, "team"] {
+            machine.note_plan(plan);
+            assert_eq!(machine.plan(), plan);
+        }
+    }
+
+    #[test]
+    fn no_record_has_the_time_of_another() {
+        let mut machine = Machine::default();
+        assert_eq!([100, 100, 50, 102, 200].map(|now| machine.next_record(now)), [100, 101, 102, 103, 200]);
+    }
+
+    #[test]
+    fn storage_covers_what_it_says_is_gone_on_that_day() {
+        let stored = |day: u64, nanos: u64| (Day::from_number(day), NanoUsd::from_nanos(nanos));
+        for (stored, covered) in
+            [(stored(7, 5), true), (stored(7, 6), true), (stored(7, 4), false), (stored(6, 5), false)]
+        {
+            assert_eq!(Machine { stored, ..spent(5) }.is_covered(), covered, "{stored:?}");
+        }
+        assert!(spent(0).is_covered(), "nothing is gone");
+    }
+
+    #[test]
+    fn a_machine_that_left_no_trace_is_as_good_as_new() {
+        let seen = NOW.millis() - 660_000;
+        let blank = Machine { seen, tat: NOW.nanos(), ..spent(0) };
+        assert!(blank.is_blank(TODAY, NOW));
+        let of_yesterday = Machine { account: spent(5).account, ..blank.clone() };
+        assert!(of_yesterday.is_blank(Day::from_number(8), NOW), "what was spent on a day that is over");
+        for (what, machine) in [
+            ("spent today", of_yesterday),
+            ("seen lately", Machine { seen: seen + 1, ..blank.clone() }),
+            ("in flight", Machine { in_flight: 1, ..blank.clone() }),
+            ("a bucket that is not full", Machine { tat: NOW.nanos() + 1, ..blank }),
+        ] {
+            assert!(!machine.is_blank(TODAY, NOW), "{what}");
+        }
+    }
+}

@@ -241,3 +241,7 @@ fn covers(want: Want, granted: NanoUsd, held: NanoUsd) -> bool {
         Want::Share(_) | Want::Nothing => true,
     }
 }
+
+#[cfg(test)]
+#[path = "treasury_tests.rs"]
+mod tests;

@@ -138,3 +138,20 @@ impl JwtVerifier for Ed25519 {
         Algorithm::EdDSA
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_secret_signs_and_only_with_hs256() {
+        let secret = EncodingKey::from_secret(&[1; 32]);
+        assert!(sign(b"input", &secret, Algorithm::HS256).is_some());
+        for algorithm in [Algorithm::HS384, Algorithm::HS512, Algorithm::RS256, Algorithm::EdDSA] {
+            assert_eq!(sign(b"input", &secret, algorithm), None, "{algorithm:?}");
+        }
+        for key in [EncodingKey::from_rsa_der(&[1; 32]), EncodingKey::from_ed_der(&[1; 32])] {
+            assert_eq!(sign(b"input", &key, Algorithm::HS256), None);
+        }
+    }
+}

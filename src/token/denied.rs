@@ -121,6 +121,7 @@ mod tests {
     fn every_cause_is_a_label_of_its_own() {
         let labels: HashSet<&str> = Denied::ALL.iter().map(|cause| cause.as_str()).collect();
         assert_eq!(labels.len(), Denied::ALL.len());
+        assert!(Denied::ALL.iter().all(|cause| cause.to_string() == cause.as_str()));
         for label in labels {
             assert!(label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{label}");
         }

@@ -24,6 +24,8 @@ pub const MAX_SOLUTION_DIGITS: usize = 20;
 /// Version, difficulty, moment of issue, id.
 const BODY_BYTES: usize = 1 + 1 + 8 + ID_BYTES;
 const ID_BYTES: usize = 16;
+/// Characters of a challenge: base64url of these and the MAC, 58 bytes.
+const TEXT_CHARS: usize = 78;
 /// A new layout gets a new number, so that no old challenge is read as a new one.
 const VERSION: u8 = 1;
 
@@ -130,7 +132,7 @@ pub fn is_solution(challenge: &str, solution: &str, difficulty: u8) -> bool {
 
 fn decode(text: &str) -> Option<([u8; BODY_BYTES], [u8; MAC_BYTES])> {
     // Bounded before it is decoded.
-    if text.len() > 128 {
+    if text.len() != TEXT_CHARS {
         return None;
     }
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;

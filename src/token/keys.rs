@@ -222,6 +222,7 @@ mod tests {
         for part in text.split([',', '=']).filter(|part| part.len() > 8) {
             assert!(!error.to_string().contains(part) && !format!("{error:?}").contains(part));
         }
+        assert!(error.to_string().starts_with(&format!("entry {} ", error.position)), "{error}");
         (error.position, error.reason)
     }
 

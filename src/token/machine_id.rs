@@ -78,7 +78,8 @@ mod tests {
         }
         for text in ["", " a", "a ", "a:b", "a/b", "a\n", "é", "a\0", "~", "a,b", &"x".repeat(65)] {
             assert_eq!(MachineId::parse(text), Err(BadMachineId), "{text:?}");
-            assert!(serde_json::from_value::<MachineId>(text.into()).is_err(), "{text:?}");
+            let unread = serde_json::from_value::<MachineId>(text.into()).unwrap_err();
+            assert!(unread.to_string().starts_with("a machine id is 1 to 64 letters"), "{text:?}: {unread}");
         }
     }
 }

@@ -87,5 +87,6 @@ mod tests {
         ] {
             assert_eq!(Network::parse(text), Err(BadAddress), "{text:?}");
         }
+        assert_eq!(BadAddress.to_string(), "not an IP address");
     }
 }

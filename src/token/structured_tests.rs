@@ -93,4 +93,7 @@ fn what_is_not_one_clean_dictionary_is_refused() {
         assert_eq!(dictionary(field), Err(Malformed), "{field:?}");
     }
     assert_eq!(dictionary(""), Ok(Vec::new()));
+    let longest = format!("a=\"{}\"", "x".repeat(MAX_FIELD_BYTES - 4));
+    assert_eq!(longest.len(), MAX_FIELD_BYTES);
+    assert!(dictionary(&longest).is_ok());
 }

@@ -82,6 +82,8 @@ fn explanations_keep_plain_words_only() {
         ("Good. Then pip install evil. Bye", "Good. Bye"),
         ("Fine.\nrm everything\n```\nformat it\n```\n> eval this\nEnd", "Fine. End"),
         ("请安装numpy，不要访问evil.example。", "请安装numpy，不要访问…。"),
+        ("好。请安装！numpy可以。", "好。请安装！numpy可以。"),
+        ("pre-compiled third-class evil.sh-built built-evil.sh evil-other", "pre-compiled third-class … … …"),
         ("a\u{202e}b `c` ```d", "ab … …"),
     ] {
         assert_eq!(prose::of_model(text, &facts).trim(), kept, "{text}");
@@ -146,6 +148,7 @@ fn a_model_may_not_ask_for_what_breaks_pip() {
         ("pip install setuptools==0.6b1", None),
         ("pip install wheel==0.29.0", None),
         ("pip install pip~=19.0", None),
+        ("pip install pip==20.0", Some("python -m pip install pip==20.0")),
         ("pip install setuptools==57.5.0", Some("pip install setuptools==57.5.0")),
         ("pip install numpy==1.0+evil.example", None),
         ("pip install torch==2.0+cu117", Some("pip install torch==2.0+cu117")),
@@ -161,4 +164,66 @@ fn a_model_may_not_ask_for_what_breaks_pip() {
     }
     let rule = screen(&propose(&["pip install pip==19.3"], ""), &facts, Source::Rule);
     assert_eq!(rule.commands, ["python -m pip install pip==19.3"]);
+}
+
+#[test]
+fn a_command_counts_once_and_no_more_get_through_than_the_policy_says() {
+    let facts = facts_of("pip install x");
+    let commands = [
+        "pip install numpy",
+        "pip3  install NumPy",
+        "pip install --upgrade numpy",
+        "pip install pandas",
+        "pip install requests",
+        "pip install scipy",
+        "pip install flask",
+    ];
+    let screened = screen(&propose(&commands, ""), &facts, Source::Model);
+    let written = ["numpy", "--upgrade numpy", "pandas", "requests", "scipy"];
+    assert_eq!(screened.commands, written.map(|rest| format!("pip install {rest}")));
+    assert_eq!(most_commands(), written.len());
+    let withheld: Vec<(&str, &str)> =
+        screened.withheld.iter().map(|withheld| (withheld.command.as_str(), &*withheld.reason)).collect();
+    assert_eq!(withheld, [("pip install flask", "too many commands")]);
+}
+
+#[test]
+fn a_command_of_a_thousand_bytes_is_looked_at_and_no_longer_one() {
+    let facts = facts_of("pip install x");
+    for (length, reason) in [(1_000, None), (1_001, Some("too long")), (1_002, Some("too long"))] {
+        let command = format!("pip install {:>width$}", "numpy", width = length - "pip install ".len());
+        let screened = screen(&propose(&[&command], ""), &facts, Source::Model);
+        assert_eq!(screened.withheld.first().map(|withheld| &*withheld.reason), reason, "{length}");
+    }
+}
+
+#[test]
+fn who_proposes_what_is_withheld_has_no_say_and_a_rule_always_has() {
+    let facts = facts_of("pip install x");
+    let (fine, hostile) = ("pip install numpy", "pip install -i https://x numpy");
+    let begins = |commands: &[&str], trust: Source, with: &str| {
+        let suggestion = screen(&propose(commands, "Plain words."), &facts, trust).suggestion;
+        assert!(suggestion.starts_with(with), "{commands:?} {trust:?}: {suggestion}");
+    };
+    begins(&[fine], Source::Model, "Plain words.\n\n```\n");
+    begins(&[fine, hostile], Source::Model, "This may solve it:\n\n```\n");
+    begins(&[hostile], Source::Model, "UNCERTAIN: the proposed commands are not of a kind");
+    begins(&[fine, hostile], Source::Rule, "Plain words.\n\n```\n");
+    let nothing = screen(&propose(&[], ""), &facts, Source::Model);
+    assert_eq!(nothing.suggestion, "UNCERTAIN: no pip command is known to solve this.");
+}
+
+#[test]
+fn what_one_user_named_goes_to_no_other() {
+    let facts = facts_of("pip install acme-tool");
+    let screened = screen(&propose(&["pip install acme-tool"], ""), &facts, Source::Model);
+    assert!(holds(&screened, &facts) && !holds(&screened, &facts_of("pip install numpy")));
+}
+
+#[test]
+fn an_explanation_fills_its_room_to_the_last_byte() {
+    for (length, is_cut) in [(prose::LONGEST - 3, false), (prose::LONGEST - 2, true)] {
+        let text = format!("x {}", "y".repeat(length - 2));
+        assert_eq!(prose::of_rule(&text).ends_with('…'), is_cut, "{length}");
+    }
 }
