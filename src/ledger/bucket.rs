@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_rate_that_does_not_divide_is_rounded_to_the_safe_side() {
-        let quota = Quota::new(7, 60, 1).unwrap();
+        let quota = Quota::new(7, 60, 2).unwrap();
+        assert_eq!((quota.count(), quota.window_seconds(), quota.burst()), (7, 60, 2));
         assert_eq!(quota.interval, 8_571_428_572);
         assert!(quota.interval * 7 >= 60 * SECOND);
     }

@@ -153,5 +153,10 @@ mod tests {
         assert_eq!(nonces.check(&nonce(1, 1_200), horizon, now), Verdict::Replayed, "known for certain");
         assert!(nonces.after(UnixMillis::from_seconds(1_260)).is_empty());
         assert!(!nonces.after(UnixMillis::from_seconds(1_259)).is_empty());
+        assert!(nonces.moments().eq([UnixMillis::from_seconds(1_260)]));
+        // The fastest clock allowed is five minutes ahead.
+        let horizon = horizon_of_all(now);
+        assert_eq!(nonces.check(&nonce(2, 1_600), horizon, now), Verdict::Unsure);
+        assert_eq!(nonces.check(&nonce(2, 1_601), horizon, now), Verdict::New);
     }
 }

@@ -86,6 +86,7 @@ fn what_was_used_and_who_is_revoked_outlives_a_crash() {
     assert_eq!(enrolled.verdict, EnrolmentVerdict::Used);
     assert!(again.rows.iter().all(|row| row.key != rows::ENROLMENTS), "a refusal changes nothing");
     assert_eq!(Treasury::default().load(rows::TREASURY, "{}"), Err(Unreadable));
+    assert_eq!(rows.last().map(|row| row.key.as_str()), Some(rows::TREASURY));
     let other = rows.last().and_then(|row| row.value.as_ref()).unwrap().replacen("\"v\":1", "\"v\":2", 1);
     assert_eq!(Treasury::default().load(rows::TREASURY, &other), Err(Unreadable), "{other}");
 }
@@ -129,4 +130,74 @@ fn every_shard_that_ever_asked_is_known_and_so_is_what_was_asked_of_the_platform
     let asked = state(&mut treasury, NOON).asked;
     assert_eq!(asked.rows_read, before.rows_read + 3);
     assert!(asked.rows_written >= before.rows_written + 2);
+}
+
+#[test]
+fn shards_are_told_that_subjects_are_spread_otherwise_than_the_day_before() {
+    for (shards, moved) in [(2, false), (3, true)] {
+        let mut treasury = Treasury::default();
+        let mut is_moved = |shards: u32, days: u64| {
+            let now = days_later(days);
+            let day = limits(shards).day.day_of(now);
+            let number = Number(1, days + 1);
+            let request =
+                LeaseRequest { shard: 0, number, day, holds_only: true, revision: 0, pools: vec![] };
+            match step(&mut treasury, &limits(shards), Errand::Lease(request), 7, now).answer {
+                Answer::Lease(lease) => lease.moved,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(!is_moved(2, 0), "there is no day before the first");
+        assert_eq!(is_moved(shards, 1), moved, "{shards}");
+        assert!(!is_moved(shards, 2), "{shards}");
+    }
+}
+
+#[test]
+fn what_came_before_all_was_given_back_is_stale_and_what_is_held_is_believed_once() {
+    let mut treasury = Treasury::default();
+    let day = limits(2).day.day_of(NOON);
+    let mut ask = |number: u64, holds_only: bool, held: u64, want: Want| {
+        let pools = vec![PoolRequest { pool: SERVICE.to_owned(), held: NanoUsd::from_nanos(held), want }];
+        let request =
+            LeaseRequest { shard: 0, number: Number(1, number), day, holds_only, revision: 0, pools };
+        match step(&mut treasury, &limits(2), Errand::Lease(request), 7, NOON).answer {
+            Answer::Lease(lease) => lease.pools.first().map(|pool| pool.granted.nanos()),
+            Answer::Stale => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ask(2, true, 0, Want::Need(NanoUsd::from_nanos(300))), Some(300));
+    assert_eq!(ask(1, false, 0, Want::Nothing), None, "from before");
+    assert_eq!(ask(2, true, 0, Want::Nothing), None, "a second time");
+    assert_eq!(ask(2, false, 300, Want::Nothing), Some(300), "not from before");
+    assert_eq!(ask(2, false, 0, Want::Nothing), Some(300), "nothing is given back");
+    let wants = Want::Need(NanoUsd::from_nanos(300));
+    assert_eq!(ask(2, false, 0, wants), Some(300), "granted before, whose answer is on its way");
+    assert_eq!(ask(2, false, 300, Want::Share(NanoUsd::ZERO)), Some(362), "an eighth of the rest");
+    let wants = Want::Need(NanoUsd::from_nanos(363));
+    assert_eq!(ask(2, false, 0, wants), Some(416), "what is on its way does not pay for it");
+    assert_eq!(ask(4, true, 50, Want::Nothing), Some(50), "the rest is given back");
+    assert_eq!(ask(3, true, 0, Want::Nothing), None, "overtaken");
+    assert_eq!(ask(5, true, 400, Want::Nothing), Some(50), "no more than was granted");
+}
+
+#[test]
+fn a_shard_that_has_not_heard_of_the_last_revocation_is_told_all() {
+    let mut treasury = Treasury::default();
+    let mut told = |errand: Option<Errand>| {
+        errand.map(|errand| step(&mut treasury, &limits(2), errand, 7, NOON));
+        let pools = Vec::new();
+        let (shard, day) = (0, limits(2).day.day_of(NOON));
+        let request =
+            LeaseRequest { shard, number: Number(1, 1), day, holds_only: false, revision: 0, pools };
+        match step(&mut treasury, &limits(2), Errand::Lease(request), 7, NOON).answer {
+            Answer::Lease(lease) => lease.revocations.map(|revocations| revocations.len()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told(None), None);
+    let (by, reason) = ("operator".to_owned(), "test".to_owned());
+    let revocation = Revocation { target: Target::Model, at: NOON, by, reason };
+    assert_eq!(told(Some(Errand::Revoke(revocation))), Some(1));
 }

@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 WORK = ROOT / "target" / "mutants"
 JOBS = int(os.environ.get("JOBS", "2"))
 # For a build and a run each. The longest of either takes half a minute on a machine that has other work too.
-LONGEST_SECONDS = "180"
+LONGEST_SECONDS = "60"
 OUTCOMES = ("caught", "missed", "timeout", "unviable")
 POSITION = re.compile(r"^([^:]+):\d+:\d+: ")
 # What only the command line and the benchmarks need.
