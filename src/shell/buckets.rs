@@ -11,7 +11,8 @@ use crate::ledger::wire::Standing;
 use crate::ledger::wire::ended::Reason;
 use crate::seams;
 use crate::shell::ledger::client::{note_kv_reads, note_kv_write, note_refusal};
-use crate::stages::waiting::{Strangers, Waiting};
+use crate::stages::strangers::Strangers;
+use crate::stages::waiting::Waiting;
 use crate::units::UnixMillis;
 
 const BINDING: &str = "LIMITS_KV";

@@ -79,6 +79,21 @@ const LATE_MS = 10_000;
 const BODY_MS = 10_000;
 const BODY_BYTES_A_MS = 32;
 
+// Waits for a promise so long and no longer. The error is made only then: with its stack it would be 3 % of a
+// request's processor time. By `await`, which goes on in the name of the request that waits; with callbacks given to
+// `then` some went on in another's, and failed.
+async function within(milliseconds, words, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(words)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** One request, and what the stages need of the platform while they serve it. */
 export class Edge {
   /** `resolve` takes the response. */
@@ -92,16 +107,8 @@ export class Edge {
    * The request's body, `null` when it has more than `most` bytes. Fails where it is not there in time: a body
    * that dribbles would keep its request, and what that holds, for as long as its sender likes.
    */
-  async body(most, drained) {
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error("the body took too long")), BODY_MS + most / BODY_BYTES_A_MS);
-    });
-    try {
-      return await Promise.race([bodyOf(this.request, most, drained), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  body(most, drained) {
+    return within(BODY_MS + most / BODY_BYTES_A_MS, "the body took too long", bodyOf(this.request, most, drained));
   }
 
   /** Gives the response. `headers` are lines of name and value. */
@@ -135,20 +142,9 @@ export class Edge {
   }
 
   // Waits for what a call brings, its own or another request's. An object may hang; and without input or output of
-  // its own the runtime takes a request that waits for another for one that hangs, and ends it: hence the timer,
-  // which also ends the wait if the other died. Its error is made only then: with its stack it would be 3 % of a
-  // request's processor time. By `await`, which goes on in this request's name; with callbacks given to `then` some
-  // went on in the other's, and failed.
-  async #hear(answer) {
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${LATE_MS} ms`)), LATE_MS);
-    });
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  // its own the runtime takes a request that waits for another for one that hangs, and ends it: the timer is its own.
+  #hear(answer) {
+    return within(LATE_MS, `no answer within ${LATE_MS} ms`, answer);
   }
 
   #together(way, name) {

@@ -17,4 +17,5 @@ pub mod question;
 pub mod recent;
 pub mod record;
 pub mod revoke;
+pub mod strangers;
 pub mod waiting;

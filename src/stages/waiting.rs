@@ -1,12 +1,10 @@
 //! Callers whose bucket the ledger found empty, in this isolate's memory. Until their wait is over the
 //! ledger would say the same again: it is not asked, and what else they send is not looked at. So whoever
-//! sends beyond its rate costs one request to the ledger for each wait, and not one for each request. And all
-//! callers without a credential together, who are as many as somebody likes.
+//! sends beyond its rate costs one request to the ledger for each wait, and not one for each request.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::ledger::bucket::Quota;
 use crate::ledger::wire::Standing;
 use crate::units::UnixMillis;
 
@@ -63,36 +61,6 @@ impl Wait {
 
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Requests that callers without a credential may send in a second, all of them together and in one isolate,
-/// and how many at once. Each of them has a small bucket of its own at the ledger, but whoever has a network of
-/// IPv6 has as many of these as are asked for.
-const STRANGERS_A_SECOND: u32 = 10;
-const STRANGERS_AT_ONCE: u32 = 20;
-
-/// The bucket that they share.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Strangers {
-    tat: u64,
-    seen: UnixMillis,
-}
-
-impl Strangers {
-    /// Takes one request.
-    ///
-    /// # Errors
-    /// The nanoseconds to wait.
-    pub fn take(&mut self, now: UnixMillis) -> Result<(), u64> {
-        // Once the clock has been set back, what was counted before would refuse everybody until it catches up.
-        if now < self.seen {
-            self.tat = 0;
-        }
-        self.seen = now;
-        let Some(quota) = Quota::new(STRANGERS_A_SECOND, 1, STRANGERS_AT_ONCE) else { return Ok(()) };
-        self.tat = quota.take(self.tat, now.nanos())?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -155,19 +123,5 @@ mod tests {
         waiting.note("later", SECOND, &standing(), at(1_000));
         assert_eq!(waiting.0.len(), 1);
         assert!(waiting.of("later", "standard", at(1_001)).is_some());
-    }
-
-    #[test]
-    fn strangers_share_a_bucket() {
-        let mut strangers = Strangers::default();
-        let among = |strangers: &mut Strangers, from: u64, count: u64| {
-            (0..count).filter(|number| strangers.take(at(from + number)).is_ok()).count()
-        };
-        // A request each millisecond: those at once, and then ten a second.
-        assert_eq!(among(&mut strangers, 0, 3_000), 20 + 29);
-        assert_eq!(strangers.take(at(3_000)), Ok(()));
-        assert_eq!(strangers.take(at(3_001)), Err(SECOND * 99 / 1_000));
-        // Set back by an hour.
-        assert_eq!(strangers.take(UnixMillis::from_millis(0)), Ok(()));
     }
 }
