@@ -23,7 +23,7 @@ pub struct Breakers(BTreeMap<&'static str, Breaker>);
 struct Breaker {
     failures: u32,
     last_failure: UnixMillis,
-    rests_until: UnixMillis,
+    rests_since: UnixMillis,
 }
 
 impl Breakers {
@@ -32,10 +32,11 @@ impl Breakers {
         let Some(breaker) = self.0.get_mut(name).filter(|breaker| breaker.failures >= MOST_FAILURES) else {
             return true;
         };
-        if now < breaker.rests_until {
+        // A clock that was ahead and is put right does not make it longer.
+        if breaker.rests_since <= now && now.since(breaker.rests_since) < REST {
             return false;
         }
-        breaker.rests_until = now.plus(REST);
+        breaker.rests_since = now;
         true
     }
 
@@ -63,7 +64,7 @@ impl Breakers {
         breaker.failures = breaker.failures.saturating_add(1);
         breaker.last_failure = now;
         if breaker.failures >= MOST_FAILURES {
-            breaker.rests_until = now.plus(REST);
+            breaker.rests_since = now;
         }
     }
 }
@@ -103,6 +104,14 @@ mod tests {
         assert!(breakers.may_ask("a", at(72)));
         breakers.answered("a");
         assert!(breakers.may_ask("a", at(73)) && breakers.may_ask("a", at(73)));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_makes_no_rest_longer() {
+        let mut breakers = Breakers::default();
+        (600..610).for_each(|second| breakers.failed("a", at(second)));
+        assert!(breakers.may_ask("a", at(10)), "it has been put right by ten minutes");
+        assert!(!breakers.may_ask("a", at(39)) && breakers.may_ask("a", at(40)));
     }
 
     #[test]

@@ -60,9 +60,12 @@ const TURNS: [Kind; 20] = {
     ]
 };
 
-/// A moment until which something is excused, in milliseconds since the crowd came.
+/// Whether something is excused: while it is begun, and until a moment, in milliseconds since the crowd came.
 #[derive(Default)]
-struct Excuse(AtomicU64);
+pub struct Excuse {
+    begun: AtomicBool,
+    until: AtomicU64,
+}
 
 /// All of them.
 pub struct Crowd {
@@ -71,9 +74,12 @@ pub struct Crowd {
     home: AtomicBool,
     tokens: Vec<String>,
     key: Key,
-    ledger: Excuse,
-    model: Excuse,
-    clock: Excuse,
+    /// That the ledger refuses.
+    pub ledger: Excuse,
+    /// That the model fails.
+    pub model: Excuse,
+    /// That what is dated is not believed.
+    pub clock: Excuse,
     busy: Mutex<Duration>,
     counts: Mutex<BTreeMap<(Kind, u16), u64>>,
     unanswered: AtomicU64,
@@ -117,28 +123,22 @@ impl Crowd {
         self.port.store(port, Ordering::SeqCst);
     }
 
-    /// For so long from now the ledger may refuse.
-    pub fn excuse_ledger(&self, time: Duration) {
-        self.excuse(&self.ledger, time);
+    /// From now on this is excused.
+    pub fn begin(&self, excuse: &Excuse) {
+        excuse.begun.store(true, Ordering::SeqCst);
     }
 
-    /// For so long from now the model may fail.
-    pub fn excuse_model(&self, time: Duration) {
-        self.excuse(&self.model, time);
-    }
-
-    /// For so long from now what is dated may not be believed.
-    pub fn excuse_clock(&self, time: Duration) {
-        self.excuse(&self.clock, time);
-    }
-
-    fn excuse(&self, excuse: &Excuse, time: Duration) {
+    /// For so long from now it still is, or for as long as was said before.
+    pub fn end(&self, excuse: &Excuse, time: Duration) {
         let until = self.since.elapsed().saturating_add(time).as_millis();
-        excuse.0.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::SeqCst);
+        excuse.until.fetch_max(u64::try_from(until).unwrap_or(u64::MAX), Ordering::SeqCst);
+        excuse.begun.store(false, Ordering::SeqCst);
     }
 
     fn is_excused(&self, excuse: &Excuse, asked_at: Duration) -> bool {
-        asked_at.as_millis() <= u128::from(excuse.0.load(Ordering::SeqCst))
+        // In this order, so that one that is ended meanwhile is seen either way.
+        excuse.begun.load(Ordering::SeqCst)
+            || asked_at.as_millis() <= u128::from(excuse.until.load(Ordering::SeqCst))
     }
 
     /// They ask without end while `deed` is done.

@@ -95,39 +95,39 @@ impl<'a> Weather<'a> {
         let crowd = self.crowd;
         match trouble {
             Trouble::Upstream => {
-                crowd.excuse_model(Duration::MAX);
+                crowd.begin(&crowd.model);
                 self.model.begin(&UNWELL);
                 self.rest(1_000 + random_below(4_000));
                 self.model.begin(&USUAL);
-                crowd.excuse_model(MODEL_RECOVERS);
+                crowd.end(&crowd.model, MODEL_RECOVERS);
             }
             // Short enough that the shards can keep what waits.
             Trouble::Kv => self.outage(&json!({ "fail": ["LOGS_KV"] }), 500 + random_below(2_000)),
             Trouble::Cache => self.outage(&json!({ "fail": ["cache"] }), 500 + random_below(4_000)),
             Trouble::Shards | Trouble::Treasury => {
-                crowd.excuse_ledger(Duration::MAX);
+                crowd.begin(&crowd.ledger);
                 let name = if trouble == Trouble::Shards { "shards" } else { "treasury" };
                 // Refusals are quick: longer, and there would be little else.
                 self.outage(&json!({ "fail": [name] }), 100 + random_below(400));
-                crowd.excuse_ledger(LEDGER_RECOVERS);
+                crowd.end(&crowd.ledger, LEDGER_RECOVERS);
             }
             Trouble::Clock => {
-                crowd.excuse_clock(Duration::MAX);
-                crowd.excuse_model(Duration::MAX);
+                crowd.begin(&crowd.clock);
+                crowd.begin(&crowd.model);
                 let off = i64::try_from(random_below(240_000)).expect("a small number") - 120_000;
                 self.outage(&json!({ "clock": off }), 500 + random_below(2_000));
-                crowd.excuse_clock(CLOCK_RECOVERS);
-                crowd.excuse_model(CLOCK_RECOVERS);
+                crowd.end(&crowd.clock, CLOCK_RECOVERS);
+                crowd.end(&crowd.model, CLOCK_RECOVERS);
             }
             Trouble::Crash => {
-                crowd.excuse_ledger(Duration::MAX);
-                crowd.excuse_model(Duration::MAX);
+                crowd.begin(&crowd.ledger);
+                crowd.begin(&crowd.model);
                 self.read_console();
                 self.fleet.crash();
                 self.fleet.run();
                 crowd.goes_to(self.fleet.member("worker").port());
-                crowd.excuse_ledger(LEDGER_RECOVERS);
-                crowd.excuse_model(CLOCK_RECOVERS);
+                crowd.end(&crowd.ledger, LEDGER_RECOVERS);
+                crowd.end(&crowd.model, CLOCK_RECOVERS);
             }
         }
     }
