@@ -8,7 +8,7 @@ use std::io::Write;
 use fancy_regex::Regex;
 use pip_aide_gateway::analysis::proposal::Proposal;
 use pip_aide_gateway::analysis::screen::{Screened, Source, screen};
-use pip_aide_gateway::analysis::{facts, prompt, redact, rules, trim};
+use pip_aide_gateway::analysis::{excerpt, facts, prompt, redact, rules, trim};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -148,6 +148,47 @@ fn trimming_keeps_what_the_rules_need() {
         let rule = |text| rules::consult(&facts::read(text), text).map(|finding| finding.rule);
         assert_eq!(rule(&trimmed), rule(&text), "{}", case.id);
     }
+}
+
+/// With a megabyte of a build's lines after its line of that number.
+fn padded(log: &str, after: usize) -> String {
+    let lines = log.split_inclusive('\n');
+    let noise = "  copying a/b.py -> build/lib/a\n".repeat(32_000);
+    let (before, behind): (String, String) =
+        (lines.clone().take(after).collect(), lines.skip(after).collect());
+    format!("{before}{noise}{behind}")
+}
+
+#[test]
+fn an_excerpt_keeps_what_the_rules_need() {
+    for case in corpus() {
+        let count = case.error_context.lines().count();
+        for after in [3.min(count), count / 2, count.saturating_sub(2)] {
+            let log = padded(&case.error_context, after);
+            let looked_at = excerpt::excerpt(&log, 16_384 * excerpt::TIMES_CONTEXT);
+            assert!(looked_at.len() < log.len() / 7);
+            let rule = |text| {
+                let text = redact::redact(text);
+                rules::consult(&facts::read(&text), &text).map(|finding| finding.rule)
+            };
+            assert_eq!(rule(&looked_at), rule(&log), "{} after {after}", case.id);
+        }
+    }
+}
+
+#[test]
+fn an_excerpt_gives_no_secret_away_wherever_it_is_cut() {
+    let mut excerpts = 0;
+    for case in corpus().into_iter().filter(|case| !case.expect.secrets.is_empty()) {
+        for most in (256..case.error_context.len()).step_by(3) {
+            let text = redact::redact(&excerpt::excerpt(&case.error_context, most));
+            for secret in &case.expect.secrets {
+                assert!(!text.as_str().contains(secret), "{}: {secret} with {most}", case.id);
+            }
+            excerpts += 1;
+        }
+    }
+    assert!(excerpts > 100, "{excerpts}");
 }
 
 /// A model that says whatever the log's writer would like: each command of the log, and orders.

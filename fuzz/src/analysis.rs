@@ -4,7 +4,7 @@ use pip_aide_gateway::analysis::facts::{self, Facts};
 use pip_aide_gateway::analysis::proposal::Proposal;
 use pip_aide_gateway::analysis::redact::{self, Redacted};
 use pip_aide_gateway::analysis::screen::{Screened, Source, screen};
-use pip_aide_gateway::analysis::{completion, normal, prompt, rules, trim};
+use pip_aide_gateway::analysis::{completion, excerpt, normal, prompt, rules, trim};
 
 /// Redacting twice is redacting once, and nothing invisible is left.
 pub fn redaction(data: &[u8]) {
@@ -22,7 +22,15 @@ pub fn redaction(data: &[u8]) {
 pub fn trimming(data: &[u8]) {
     let (limit, rest) = data.split_at(data.len().min(2));
     let limit = limit.iter().fold(0_usize, |limit, byte| limit << 8 | usize::from(*byte));
-    let text = redact::redact(&String::from_utf8_lossy(rest));
+    let raw = String::from_utf8_lossy(rest);
+    let most = limit.max(excerpt::LEAST_BYTES);
+    let looked_at = excerpt::excerpt(&raw, most);
+    assert!(
+        looked_at.len() <= most && (raw.len() > most || looked_at == raw),
+        "{} of {most}",
+        looked_at.len()
+    );
+    let text = redact::redact(&raw);
     let trimmed = trim::trim(&text, limit);
     assert!(trimmed.as_str().len() <= limit, "{} of {limit}", trimmed.as_str().len());
     assert_eq!(trim::trim(&trimmed, limit), trimmed, "trimming twice");

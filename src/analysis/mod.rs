@@ -2,8 +2,9 @@
 //!
 //! The way through, in order:
 //!
-//! 1. [`redact`] takes secrets and personal names out of the raw log. Everything after it takes
-//!    [`redact::Redacted`], so that a raw log cannot get past it.
+//! 1. [`excerpt`] leaves out most of a log that is very long. [`redact`] takes secrets and personal
+//!    names out of the raw log. Everything after it takes [`redact::Redacted`], so that a raw log
+//!    cannot get past it.
 //! 2. [`facts`] reads what can be trusted: the user's own command line, the versions and the
 //!    platform that the client wrote, pip's own error lines.
 //! 3. [`rules`] recognises the kinds of failure that need no model.
@@ -14,6 +15,7 @@
 
 pub mod command;
 pub mod completion;
+pub mod excerpt;
 pub mod facts;
 pub mod normal;
 pub mod options;

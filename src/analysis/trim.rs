@@ -7,9 +7,9 @@ use super::facts::{cut, system_info_start};
 use super::redact::Redacted;
 
 /// A longer line is cut to its two ends.
-const LONGEST_LINE: usize = 1_200;
+pub(super) const LONGEST_LINE: usize = 1_200;
 /// Room for one mark of what was left out.
-const MARK_ROOM: usize = 48;
+pub(super) const MARK_ROOM: usize = 48;
 /// Lines kept around one of pip's error lines, and before and after the innermost error.
 const AROUND: usize = 2;
 const BEFORE_INNERMOST: usize = 8;
@@ -29,13 +29,14 @@ pub fn trim(text: &Redacted, max_bytes: usize) -> Redacted {
     }
     let lines: Vec<&str> = text.lines().collect();
     let system = system_start(text, lines.len());
-    let mut kept =
-        Kept { lines: &lines, keep: vec![false; lines.len()], left: max_bytes.saturating_sub(MARK_ROOM) };
+    let mut kept = Kept::new(&lines, max_bytes.saturating_sub(MARK_ROOM));
     // After what weighs most the end, backwards as far as there is room: each line takes a byte at least.
     for place in by_weight(&lines, system).into_iter().chain((0..system).rev().take(max_bytes)) {
         kept.add(place);
     }
-    let out = kept.write();
+    let mut out = String::new();
+    let skipped = kept.write(0, &mut out);
+    push_mark(&mut out, skipped);
     // Only where not even the command fits.
     let out = if out.trim().is_empty() { cut(text, max_bytes).to_owned() } else { out };
     Redacted::from_parts(cut(&out, max_bytes).to_owned())
@@ -47,7 +48,7 @@ fn system_start(text: &str, count: usize) -> usize {
 }
 
 /// The places of the lines that weigh most, in the order in which they are to be kept.
-fn by_weight(lines: &[&str], system: usize) -> Vec<usize> {
+pub(super) fn by_weight(lines: &[&str], system: usize) -> Vec<usize> {
     let count = lines.len();
     let mut order: Vec<usize> = (0..count.min(2)).collect();
     order.extend(system..count.min(system.saturating_add(14)));
@@ -58,22 +59,20 @@ fn by_weight(lines: &[&str], system: usize) -> Vec<usize> {
             || line.starts_with("  ERROR:")
             || line.starts_with("The conflict")
     };
-    let places = |found: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        let log = lines.iter().enumerate().take(system);
-        // A log may have a million lines of nothing, and to look for words in one takes longer than to pass it.
-        let named = log.filter(|(_, line)| line.len() >= SHORTEST_ERROR && found(&shortened(line)));
-        named.map(|(place, _)| place).collect()
-    };
-    let errors = places(&is_error);
-    let errors: Vec<usize> = errors.iter().rev().take(MOST_ERRORS).copied().collect();
+    let log = lines.get(..system).unwrap_or(lines);
+    // Looked for from the end, and no further than what is needed. A log may have a million lines of nothing, and to
+    // look for words in one takes longer than to pass it.
+    let named = || log.iter().enumerate().rev().filter(|(_, line)| line.len() >= SHORTEST_ERROR);
+    let errors: Vec<usize> =
+        named().filter(|(_, line)| is_error(line)).map(|(place, _)| place).take(MOST_ERRORS).collect();
     order.extend(&errors);
 
     // The innermost error is the last one that a compiler, a build backend or Python names.
-    if let Some(place) = places(&|line| is_innermost(line)).last() {
-        order.push(*place);
+    if let Some((place, _)) = named().find(|(_, line)| is_innermost(&shortened(line))) {
+        order.push(place);
         let last = place.saturating_add(AFTER_INNERMOST).min(system.saturating_sub(1));
         order.extend(place.saturating_add(1)..=last);
-        order.extend((place.saturating_sub(BEFORE_INNERMOST)..*place).rev());
+        order.extend((place.saturating_sub(BEFORE_INNERMOST)..place).rev());
     }
     for place in errors {
         order
@@ -106,16 +105,22 @@ fn shortened(line: &str) -> Cow<'_, str> {
     format!("{head} [... {left_out} bytes left out ...] {tail}").into()
 }
 
-struct Kept<'a> {
+/// Which lines are kept.
+pub(super) struct Kept<'a> {
     lines: &'a [&'a str],
     keep: Vec<bool>,
     left: usize,
 }
 
-impl Kept<'_> {
+impl<'a> Kept<'a> {
+    /// None yet, and room for so many bytes of them.
+    pub(super) fn new(lines: &'a [&'a str], room: usize) -> Self {
+        Self { lines, keep: vec![false; lines.len()], left: room }
+    }
+
     /// Keeps a line if there is room for it and for a mark before it. The line after it gives back
     /// the room for its own mark, if it is kept: every gap is paid for once, by the line after it.
-    fn add(&mut self, place: usize) {
+    pub(super) fn add(&mut self, place: usize) {
         let Some(line) = self.lines.get(place) else { return };
         let before = place.checked_sub(1).and_then(|before| self.keep.get(before)).copied();
         let after = self.keep.get(place.saturating_add(1)).copied();
@@ -132,28 +137,36 @@ impl Kept<'_> {
         }
     }
 
-    fn write(&self) -> String {
-        let mut out = String::new();
-        let mut skipped = 0_usize;
+    /// Adds them to a text in which so many lines before them were left out; how many were since the last of them.
+    pub(super) fn write(&self, before: usize, out: &mut String) -> usize {
+        let mut skipped = before;
         for (line, keep) in self.lines.iter().zip(&self.keep) {
             if *keep {
-                push_mark(&mut out, skipped);
+                push_mark(out, skipped);
                 skipped = 0;
                 out.push_str(&shortened(line));
                 out.push('\n');
             } else {
-                skipped = skipped.saturating_add(1);
+                skipped = skipped.saturating_add(left_out(line).unwrap_or(1));
             }
         }
-        push_mark(&mut out, skipped);
-        out
+        skipped
     }
 }
 
-fn push_mark(out: &mut String, skipped: usize) {
-    if skipped > 0 && !out.is_empty() {
-        out.push_str(&format!("[... {skipped} lines left out ...]\n"));
+const MARK_BEGIN: &str = "[... ";
+const MARK_END: &str = " lines left out ...]";
+
+/// Marks that so many lines are not there, unless nothing is before them.
+pub(super) fn push_mark(out: &mut String, lines: usize) {
+    if lines > 0 && !out.is_empty() {
+        out.push_str(&format!("{MARK_BEGIN}{lines}{MARK_END}\n"));
     }
+}
+
+/// How many lines a mark stands for.
+fn left_out(line: &str) -> Option<usize> {
+    line.strip_prefix(MARK_BEGIN)?.strip_suffix(MARK_END)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -6,6 +6,11 @@
 // What stands for a header that is not there is the empty line, since a value has a sign before it.
 const value = (header) => (header === null ? "" : `=${header}`);
 
+// A name between quotation marks, as a signature's input has the headers that it covers (RFC 9421 section 2.1).
+const NAMED = /"([a-z0-9!#$%&'*+.^_`|~-]+)"/g;
+// Twice as many as a signature may cover.
+const MOST_NAMED = 64;
+
 /** A request's head as lines: see `head` in http.rs. */
 export function head(request) {
   const { method, url, headers } = request;
@@ -26,10 +31,17 @@ export function head(request) {
     get("traceparent"),
     get("tracestate"),
   ];
-  if (headers.has("Signature") || headers.has("Signature-Input")) {
+  const input = headers.get("Signature-Input");
+  if (input !== null || headers.has("Signature")) {
     const { protocol, host, search } = new URL(url);
     lines.push(protocol.slice(0, -1), host, search, request.body === null ? "" : "=");
-    for (const [name, text] of headers) lines.push(`${name}:${text}`);
+    // No others: to copy the two thousand headers that somebody sends would cost more than all else that is done.
+    const names = new Set(["host", "signature", "signature-input"]);
+    for (const [, name] of (input ?? "").matchAll(NAMED)) if (names.size < MOST_NAMED) names.add(name);
+    for (const name of names) {
+      const text = headers.get(name);
+      if (text !== null) lines.push(`${name}:${text}`);
+    }
   }
   return lines.join("\n");
 }

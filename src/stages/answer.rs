@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::analysis::completion::Usage;
+use crate::analysis::excerpt;
 use crate::analysis::facts::{self, Facts, Language};
 use crate::analysis::redact::{self, Redacted};
 use crate::analysis::rules::{self, Advice, Certainty};
@@ -80,7 +81,8 @@ pub async fn answer<U: Upstream, C: AnswerCache>(
     clock: impl Fn() -> UnixMillis,
 ) -> Answered {
     let Admitted { submitted, ticket } = admitted;
-    let whole = redact::redact(&submitted.submission.error_context);
+    let most = settings.max_context_bytes.saturating_mul(excerpt::TIMES_CONTEXT);
+    let whole = redact::redact(&excerpt::excerpt(&submitted.submission.error_context, most));
     let facts = facts::read(&whole);
     let finding = if settings.rules == RulesMode::Off { None } else { rules::consult(&facts, &whole) };
     let context = trim::trim(&whole, ticket.context_bytes);

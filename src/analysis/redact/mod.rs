@@ -18,6 +18,7 @@ mod words;
 mod work;
 
 pub(in crate::analysis) use clean::is_hidden;
+pub(in crate::analysis) use secrets::goes_on_a_key_block;
 
 /// What stands where a secret stood.
 pub const MARK: &str = "[redacted]";

@@ -132,6 +132,11 @@ fn scan_outside(line: &str, offset: usize, found: &mut Found) -> bool {
     }
 }
 
+/// Whether all of a line may belong to a key block that began before it.
+pub(in crate::analysis) fn goes_on_a_key_block(line: &str) -> bool {
+    key_block_part(line) == line.len() || end_of_block(line).is_some()
+}
+
 /// How much of a line belongs to the block that is open: all of it, up to the block's end, or
 /// nothing where it cannot: somebody who prints only the beginning does not hide the rest of the log.
 fn key_block_part(line: &str) -> usize {

@@ -1,0 +1,101 @@
+//! What is looked at of a very long log: its beginning, its end and what names an error between. A failed
+//! compilation may print a megabyte, and whatever is done for each byte of it is paid for by the requests that wait
+//! behind it, and from the ten milliseconds that a free plan gives each request
+//! (<https://developers.cloudflare.com/workers/platform/limits/#cpu-time>).
+//!
+//! This is the one step before redaction, so that it must not make a secret harder to know: whole lines are left
+//! out, or the end of one that is too long, from a space on; never a line's beginning, where it says what follows,
+//! and never the beginning of a key's block without the rest of it.
+
+use std::borrow::Cow;
+
+use super::facts::cut;
+use super::redact::goes_on_a_key_block;
+use super::trim::{Kept, LONGEST_LINE, MARK_ROOM, by_weight, push_mark};
+
+/// How many times as long as what the model may get of it an excerpt is.
+pub const TIMES_CONTEXT: usize = 8;
+/// The shortest excerpt: its marks alone take that much.
+pub const LEAST_BYTES: usize = 256;
+/// Lines in which errors are looked for, back from where the end begins.
+const MOST_LINES: usize = 40_000;
+
+/// `raw` in at most `max_bytes` bytes, or [`LEAST_BYTES`]; what was left out is marked. A text that fits is returned as it is.
+#[must_use]
+pub fn excerpt(raw: &str, max_bytes: usize) -> Cow<'_, str> {
+    let max_bytes = max_bytes.max(LEAST_BYTES);
+    if raw.len() <= max_bytes {
+        return raw.into();
+    }
+    let room = max_bytes.saturating_sub(MARK_ROOM.saturating_mul(2));
+    let (head, rest) = split_head(raw, room / 4);
+    let (middle, tail) = split_tail(rest, (room / 8).saturating_mul(5));
+    let mut out = String::with_capacity(max_bytes);
+    out.push_str(head);
+    if !head.ends_with('\n') {
+        out.push_str(" [... the line's end left out ...]\n");
+    }
+    let left = room.saturating_sub(out.len()).saturating_sub(tail.len());
+    let skipped = errors(middle, left, &mut out);
+    push_mark(&mut out, skipped);
+    out.push_str(tail);
+    Cow::Owned(out)
+}
+
+/// The lines that fit into so many bytes, and the rest. Of a first line that does not fit its own beginning.
+fn split_head(text: &str, room: usize) -> (&str, &str) {
+    let fits = cut(text, room);
+    if let Some(end) = fits.rfind('\n') {
+        return text.split_at_checked(end.saturating_add(1)).unwrap_or((text, ""));
+    }
+    let head = words(fits);
+    // What follows has no beginning any more.
+    (head, text.split_once('\n').map_or("", |(_, rest)| rest))
+}
+
+/// The beginning of a line that was cut, to its last space: half a token might not look like one.
+fn words(cut: &str) -> &str {
+    cut.rfind(char::is_whitespace).and_then(|end| cut.get(..end)).unwrap_or_default()
+}
+
+/// All before the lines at the end that fit into so many bytes, and these.
+fn split_tail(text: &str, room: usize) -> (&str, &str) {
+    let fits = text.ceil_char_boundary(text.len().saturating_sub(room));
+    let mut start = match text.get(fits..).and_then(|fits| fits.find('\n')) {
+        _ if fits == 0 => 0,
+        Some(end) => fits.saturating_add(end).saturating_add(1),
+        None => text.len(),
+    };
+    // It may have begun inside a key.
+    for line in text.get(start..).unwrap_or_default().split_inclusive('\n') {
+        let bare = line.strip_suffix('\n').unwrap_or(line);
+        if !(bare.is_empty() || goes_on_a_key_block(bare)) {
+            break;
+        }
+        start = start.saturating_add(line.len());
+    }
+    text.split_at_checked(start).unwrap_or((text, ""))
+}
+
+/// Writes what names errors, with the lines around it, in at most so many bytes; how many lines it left out since.
+fn errors(middle: &str, room: usize, out: &mut String) -> usize {
+    let (passed, searched) = middle
+        .rmatch_indices('\n')
+        .nth(MOST_LINES)
+        .and_then(|(at, _)| middle.split_at_checked(at.saturating_add(1)))
+        .unwrap_or(("", middle));
+    let lines: Vec<&str> = searched.lines().collect();
+    let mut kept = Kept::new(&lines, room);
+    // In the order of their weight, but for the first two: those of a middle weigh nothing.
+    for place in by_weight(&lines, lines.len()).into_iter().skip(lines.len().min(2)) {
+        let is_safe = |line: &&str| line.len() <= LONGEST_LINE && !goes_on_a_key_block(line);
+        if lines.get(place).is_some_and(is_safe) {
+            kept.add(place);
+        }
+    }
+    kept.write(passed.bytes().filter(|byte| *byte == b'\n').count(), out)
+}
+
+#[cfg(test)]
+#[path = "excerpt_tests.rs"]
+mod tests;
