@@ -257,9 +257,60 @@ mod tests {
             (wheel.name.as_str(), wheel.version.as_str(), wheel.python_tag.as_str()),
             ("lxml", "4.9.3", "cp310")
         );
-        assert!(UserCommand::parse("pip install git+https://h/x/y.git").version_control);
-        assert!(UserCommand::parse("pip install name @ git+https://h/x/y.git").version_control);
-        assert!(UserCommand::parse("pip install C:\\x\\y").projects);
+    }
+
+    #[test]
+    fn what_comes_from_no_index_is_told_by_its_kind() {
+        for (argument, projects, version_control) in [
+            ("numpy", false, false),
+            ("git+https://h/x/y.git", false, true),
+            ("name @ git+https://h/x/y.git", false, true),
+            ("-e git+https://h/x/y.git", true, true),
+            ("-e .", true, false),
+            ("name @ https://h/x.tar.gz", true, false),
+            ("https://h/x", true, false),
+            ("src/x", true, false),
+            ("C:\\x\\y", true, false),
+            (".", true, false),
+            ("..", true, false),
+            (".[dev]", true, false),
+            ("~x", true, false),
+            ("x.tar.gz", true, false),
+            ("x.whl", true, false),
+        ] {
+            let command = UserCommand::parse(&format!("pip install {argument}"));
+            assert_eq!(
+                (command.projects, command.version_control),
+                (projects, version_control),
+                "{argument}"
+            );
+            assert_eq!((command.wheels.len(), command.unread.len()), (0, 0), "{argument}");
+        }
+    }
+
+    #[test]
+    fn one_thing_that_comes_from_no_index_keeps_a_command_from_being_written_anew() {
+        for rest in ["-r r.txt", "x-1-py3-none-any.whl", ".", "git+https://h/x/y.git"] {
+            assert!(!UserCommand::parse(&format!("pip install numpy {rest}")).is_by_name(), "{rest}");
+        }
+        assert!(!UserCommand::parse("pip install").is_by_name());
+    }
+
+    #[test]
+    fn a_name_may_be_the_value_of_an_unread_option_alone() {
+        for (before, surely) in [
+            ("", true),
+            ("--upgrade", true),
+            ("--timeout 5", true),
+            ("-", true),
+            ("--upgade=x", true),
+            ("--upgade x", true),
+            ("--upgade", false),
+            ("-5", false),
+        ] {
+            let command = UserCommand::parse(&format!("pip install {before} numpy"));
+            assert_eq!((command.names("NumPy"), command.surely_names("NumPy")), (true, surely), "{before}");
+        }
     }
 
     #[test]

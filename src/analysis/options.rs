@@ -109,3 +109,46 @@ impl RefusedOption {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_has_values_of_its_kind_alone() {
+        for (name, right, wrong) in [
+            ("--timeout", vec!["1", "60", "600", "0060"], vec!["", "0", "601", "+5", "-5", "00060", "1.5"]),
+            ("--only-binary", vec![":all:", ":none:", "numpy", "a,b"], vec!["", "a,", "../a", ":some:"]),
+            ("--upgrade-strategy", vec!["eager", "only-if-needed"], vec!["", "always"]),
+            ("--user", vec![], vec!["", "yes"]),
+        ] {
+            let option = AllowedOption::find(name).unwrap();
+            for (values, accepted) in [(right, true), (wrong, false)] {
+                for value in values {
+                    assert_eq!(option.accepts(value), accepted, "{name} {value}");
+                }
+            }
+            assert_eq!(option.takes_names(), name == "--only-binary", "{name}");
+            assert_eq!(option.takes_value(), name != "--user", "{name}");
+        }
+    }
+
+    #[test]
+    fn an_option_is_known_by_its_name_and_by_a_beginning_of_three_letters() {
+        let found = |spelling| RefusedOption::find(spelling).map(|option| option.name);
+        for (spelling, name) in [
+            ("-i", Some("-i")),
+            ("--index-url", Some("--index-url")),
+            ("--ind", Some("--index-url")),
+            ("--in", None),
+            ("--i", None),
+            ("-in", None),
+            ("--index-urls", None),
+            ("", None),
+        ] {
+            assert_eq!(found(spelling), name, "{spelling}");
+        }
+        assert!(RefusedOption::all().any(|option| option.name == "--index-url" && option.source));
+        assert!(RefusedOption::all().all(|option| AllowedOption::find(option.name).is_none()));
+    }
+}

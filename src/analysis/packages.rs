@@ -108,39 +108,39 @@ const MEANT_BY_A_SWAP: u16 = 3_000;
 /// less, or a hyphen, is a slip only where the other name is on everybody's lips.
 const ON_ALL_LIPS: u16 = 500;
 
-/// The well-known name nearest to `name`, at most 1 edit away (2 from twelve letters on), the most
-/// downloaded of equally near ones. Names of four letters or fewer are near too many others.
+/// The well-known name nearest to `name` where that is not one itself, at most 1 edit away (2 from
+/// twelve letters on), the most downloaded of equally near ones. Names of four letters or fewer are
+/// near too many others.
 #[must_use]
 pub fn nearest(name: &str) -> Option<Near> {
     let name = normalised(name);
     let most: u8 = match name.len() {
-        0..=4 => return None,
         5..=11 => 1,
         12..=64 => 2,
         _ => return None,
     };
-    let letters = name.as_bytes();
-    let mut best: Option<(u8, u16, &'static str)> = None;
-    for (other, rank) in WELL_KNOWN {
-        if *rank >= MEANT_BY_A_SWAP || other.len().abs_diff(name.len()) > usize::from(most) {
-            continue;
-        }
-        let Some(edits) = edits_within(letters, other.as_bytes(), most) else { continue };
-        let reach = if is_variant(&name, other) {
-            ON_ALL_LIPS
-        } else if is_swap(&name, other) {
-            MEANT_BY_A_SWAP
-        } else {
-            MEANT
-        };
-        if edits > 0 && *rank >= reach {
-            continue;
-        }
-        if best.is_none_or(|(fewest, first, _)| (edits, *rank) < (fewest, first)) {
-            best = Some((edits, *rank, other));
-        }
+    if is_well_known(&name) {
+        return None;
     }
-    best.filter(|(edits, ..)| *edits > 0).map(|(edits, _, name)| Near { name, edits })
+    let near = WELL_KNOWN.iter().filter_map(|(other, rank)| {
+        if other.len().abs_diff(name.len()) > usize::from(most) {
+            return None;
+        }
+        let edits = edits_within(name.as_bytes(), other.as_bytes(), most)?;
+        (..reach(&name, other)).contains(rank).then_some((edits, *rank, *other))
+    });
+    near.min().map(|(edits, _, name)| Near { name, edits })
+}
+
+/// How many of the most downloaded packages `name` may have meant by this slip.
+fn reach(name: &str, other: &str) -> u16 {
+    if is_variant(name, other) {
+        ON_ALL_LIPS
+    } else if is_swap(name, other) {
+        MEANT_BY_A_SWAP
+    } else {
+        MEANT
+    }
 }
 
 /// Whether both consist of the same letters.
@@ -156,10 +156,11 @@ fn is_swap(a: &str, b: &str) -> bool {
 /// Whether the names differ only in a last letter that one of them has more and does not double, or
 /// in hyphens.
 fn is_variant(a: &str, b: &str) -> bool {
-    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    let has_ending = long.strip_prefix(short).is_some_and(|end| end.len() == 1 && !short.ends_with(end));
+    let has_ending = |short: &str, long: &str| {
+        long.strip_prefix(short).is_some_and(|end| end.len() == 1 && !short.ends_with(end))
+    };
     let letters = |name: &'_ str| name.bytes().filter(|byte| *byte != b'-').collect::<Vec<_>>();
-    has_ending || letters(a) == letters(b)
+    has_ending(a, b) || has_ending(b, a) || letters(a) == letters(b)
 }
 
 /// The optimal string alignment distance of `a` and `b`, or `None` past `most`. Both are at most a
@@ -176,11 +177,8 @@ fn edits_within(a: &[u8], b: &[u8], most: u8) -> Option<u8> {
             let left_out = at(&last, j.saturating_add(1)).saturating_add(1);
             let added = at(&row, j).saturating_add(1);
             let mut edits = changed.min(left_out).min(added);
-            let swapped = i > 0
-                && j > 0
-                && a.get(i.saturating_sub(1)) == Some(y)
-                && b.get(j.saturating_sub(1)) == Some(x);
-            if swapped {
+            let letter_before = |word: &[u8], place: usize| word.get(place.checked_sub(1)?).copied();
+            if letter_before(a, i) == Some(*y) && letter_before(b, j) == Some(*x) {
                 edits = edits.min(at(&before, j.saturating_sub(1)).saturating_add(1));
             }
             row.push(edits);
@@ -221,7 +219,18 @@ mod tests {
     fn there_are_three_hundred_modules_with_another_name() {
         let differ = IMPORTS.iter().filter(|(module, package)| normalised(module) != normalised(package));
         assert!(differ.count() >= 300);
-        assert!(WELL_KNOWN.len() >= 3_000);
+    }
+
+    #[test]
+    fn modules_that_no_package_brings_are_known() {
+        assert!(is_standard_library("asyncio") && is_standard_library("configparser"));
+        assert!(!is_standard_library("numpy"));
+        for (module, version) in
+            [("distutils", Some((3, 12))), ("distutils.core", Some((3, 12))), ("os", None)]
+        {
+            assert_eq!(removed_in(module), version, "{module}");
+        }
+        assert!(is_local_module("utils") && is_local_module("Utils.files") && !is_local_module("numpy"));
     }
 
     #[test]
@@ -240,6 +249,9 @@ mod tests {
             ("pygmae", "pygame"),
             ("matplotlb", "matplotlib"),
             ("beautifullsoup4", "beautifulsoup4"),
+            // As near are parse and pymssql, which are downloaded less.
+            ("parsw", "parso"),
+            ("pymzsql", "pymysql"),
         ] {
             assert_eq!(nearest(wrong).map(|near| near.name), Some(right), "{wrong}");
         }
@@ -258,6 +270,22 @@ mod tests {
             "cudatoolkit",
         ] {
             assert_eq!(nearest(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_likelier_a_slip_the_more_names_it_may_have_meant() {
+        for (wrong, right, most) in [
+            ("schedules", "schedule", ON_ALL_LIPS),
+            ("schedule", "schedules", ON_ALL_LIPS),
+            ("cuda-toolkit", "cudatoolkit", ON_ALL_LIPS),
+            ("schedulee", "schedule", MEANT),
+            ("schedulers", "schedule", MEANT),
+            ("schedula", "schedule", MEANT),
+            ("chedule", "schedule", MEANT),
+            ("shcedule", "schedule", MEANT_BY_A_SWAP),
+        ] {
+            assert_eq!(reach(wrong, right), most, "{wrong}");
         }
     }
 
@@ -287,6 +315,12 @@ mod tests {
             ("abc", "abc", Some(0)),
             ("abc", "acb", Some(1)),
             ("abcd", "abxy", Some(2)),
+            ("a", "b", Some(1)),
+            ("ab", "x", Some(2)),
+            ("", "ab", Some(2)),
+            // Only one of the two letters is where a swap would put it.
+            ("ab", "ca", Some(2)),
+            ("ca", "ab", Some(2)),
             ("abc", "xyz", None),
         ] {
             assert_eq!(edits_within(a.as_bytes(), b.as_bytes(), 2), edits, "{a} {b}");

@@ -282,6 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn a_requirement_has_eight_extras_and_eight_clauses_at_most() {
+        for (count, is_read) in [(8, true), (9, false)] {
+            let parts = |part: &str| vec![part; count].join(",");
+            assert_eq!(Requirement::parse(&format!("a[{}]", parts("b"))).is_some(), is_read, "{count}");
+            assert_eq!(Requirement::parse(&format!("a{}", parts(">1"))).is_some(), is_read, "{count}");
+        }
+    }
+
+    #[test]
+    fn the_normal_form_changes_versions_alone() {
+        for (text, normal) in [
+            ("NumPy[Test]>=v1.0-RC.1,!=1.5.*", "NumPy[Test]>=1.0rc1,!=1.5.*"),
+            ("torch==1!2.1+CU_118", "torch==1!2.1+cu.118"),
+        ] {
+            let written = Requirement::parse(text).and_then(|r| r.in_normal_form()).map(|r| r.to_string());
+            assert_eq!(written.as_deref(), Some(normal), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_requirement_is_refused() {
         for text in [
             "",

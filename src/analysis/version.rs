@@ -187,7 +187,8 @@ impl fmt::Display for Version {
 }
 
 fn number(digits: &str) -> Option<u64> {
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+    // `parse` alone would take a `+`.
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 fn is_local(text: &str) -> bool {
@@ -240,11 +241,17 @@ mod tests {
     #[test]
     fn what_is_no_version_is_refused() {
         for text in
-            ["", ".", "1.", "a", "1.x", "1.0+", "1.0+a b", "1..0", "1.0rc1rc2", "-1", "１.0", "1.0 ", "1.0;x"]
+            ["", ".", "1.", "a", "1.x", "1.0+", "1.0+a b", "1..0", "1.0-", "-1", "１.0", "1.0 ", "1.0;x"]
         {
             assert_eq!(Version::parse(text), None, "{text:?}");
         }
-        assert_eq!(Version::parse(&"1".repeat(65)), None);
+        for twice in ["1.0a1a2", "1.0b1b2", "1.0rc1rc2", "1.0a1b2", "1.0post1post2", "1.0-1-2", "1.dev1dev2"]
+        {
+            assert_eq!(Version::parse(twice), None, "{twice}");
+        }
+        let zeros = ".0".repeat(31);
+        assert!(Version::parse(&format!("10{zeros}")).is_some());
+        assert_eq!(Version::parse(&format!("100{zeros}")), None, "65 letters");
         assert_eq!(Version::parse("99999999999999999999999"), None);
     }
 

@@ -77,8 +77,8 @@ pub(super) fn name_that_was_meant(case: &Case<'_>) -> Option<String> {
         let other = other.or_else(|| package_of_module(name).filter(|_| !command.other_source));
         let other = other.or_else(|| {
             // On a company's index a name near a well-known one may be the company's own.
-            let unknown = !packages::is_well_known(name) && !command.other_source;
-            unknown.then(|| packages::nearest(name)).flatten().map(|near| near.name)
+            let near = (!command.other_source).then(|| packages::nearest(name))?;
+            near.map(|near| near.name)
         })?;
         Requirement::of(other)
     })?;
