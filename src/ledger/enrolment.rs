@@ -162,9 +162,11 @@ mod tests {
             let asked = ask(&number.to_string(), &number.to_string(), 26);
             assert_eq!(decide(&mut enrolments, &asked, 0), EnrolmentVerdict::Accepted);
         }
-        assert_eq!(decide(&mut enrolments, &ask("easy", "m", BASE), 10), EnrolmentVerdict::TooEasy);
-        assert_eq!(decide(&mut enrolments, &ask("hard", "m", BASE + 4), 10), EnrolmentVerdict::Accepted);
-        assert_eq!(decide(&mut enrolments, &ask("easy", "m", BASE), 3_700), EnrolmentVerdict::Accepted);
+        // Four bits more are wanted, less the grace.
+        assert_eq!(decide(&mut enrolments, &ask("easy", "m", BASE + 1), 10), EnrolmentVerdict::TooEasy);
+        assert_eq!(decide(&mut enrolments, &ask("hard", "m", BASE + 2), 10), EnrolmentVerdict::Accepted);
+        assert_eq!(decide(&mut enrolments, &ask("easy", "m", BASE), 3_599), EnrolmentVerdict::TooEasy);
+        assert_eq!(decide(&mut enrolments, &ask("easy", "m", BASE), 3_600), EnrolmentVerdict::Accepted);
     }
 
     #[test]

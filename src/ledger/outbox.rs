@@ -194,7 +194,30 @@ mod tests {
         let mut outbox = Outbox::default();
         let now = UnixMillis::from_millis(1_000_000);
         (0..8).for_each(|_| drop(outbox.ride(0, now)));
-        let large = Settlement { record: Some("x".repeat(MOST_BYTES + 1)), ..settlement("a", 0) };
-        assert_eq!(outbox.add(large, now), Then::Send);
+        let large = |bytes| Settlement { record: Some("x".repeat(bytes)), ..settlement("a", 0) };
+        assert_eq!(outbox.add(large(MOST_BYTES), now), Then::SendLater);
+        assert_eq!(outbox.add(large(1), now), Then::Send);
+        let waiting = outbox.take(0);
+        assert_eq!(outbox.add(large(MOST_BYTES), now), Then::Nothing, "those before have left");
+        outbox.take(0);
+        outbox.put_back(0, waiting);
+        assert_eq!(outbox.add(settlement("b", 0), now), Then::Send, "they are back");
+    }
+
+    #[test]
+    fn news_go_once_and_again_where_they_did_not_arrive() {
+        let mut outbox = Outbox::default();
+        outbox.note_request();
+        outbox.note_kv_reads(2);
+        (0..3).for_each(|_| outbox.note_kv_write());
+        (0..4).for_each(|_| outbox.note_kv_list());
+        outbox.note_refusal(Reason::Unauthenticated);
+        let news = outbox.take_news();
+        assert_eq!((news.requests, news.kv_reads, news.kv_writes, news.kv_lists), (1, 2, 3, 4));
+        assert_eq!(news.refused.get(Reason::Unauthenticated.place()), 1);
+        assert!(outbox.take_news().is_empty());
+        outbox.put_news_back(&news);
+        outbox.note_request();
+        assert_eq!(outbox.take_news(), News { requests: 2, ..news });
     }
 }

@@ -109,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn the_model_is_off_while_that_is_in_force_and_nobody_is_revoked_by_it() {
+        let mut revocations = Revocations::default();
+        assert!(!revocations.is_model_off());
+        revocations.add(revocation(Target::Model));
+        assert!(revocations.is_model_off() && !revocations.cover("m", &token("x", 0)));
+        revocations.remove(&Target::Model);
+        assert!(!revocations.is_model_off());
+    }
+
+    #[test]
     fn the_latest_of_several_moments_counts() {
         let mut revocations = Revocations::default();
         for seconds in [100, 300, 200] {

@@ -190,7 +190,22 @@ pub fn read_machine(value: &str) -> Result<Machine, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::UnixMillis;
+    use crate::ledger::wire::Nonce;
+
+    #[test]
+    fn the_keys_do_not_change_unnoticed() {
+        assert_eq!([SHARD, TREASURY, ENROLMENTS], ["shard", "treasury", "enrolments"]);
+        assert_eq!([log_key(7), journal_key(7)], ["log/7", "journal/7"]);
+        assert_eq!([tally_key(Day::from_number(7)), machine_key("m")], ["tally/7", "machine/m"]);
+        for (target, key) in [
+            (Target::Machine("m".to_owned()), "revoked/machine/m"),
+            (Target::Jti("t".to_owned()), "revoked/jti/t"),
+            (Target::IssuedBefore(UnixMillis::from_millis(7)), "revoked/before/7"),
+            (Target::Model, "revoked/model"),
+        ] {
+            assert_eq!(revocation_key(&target), key);
+        }
+    }
 
     #[test]
     fn the_stored_forms_do_not_change_unnoticed() {
@@ -229,11 +244,17 @@ mod tests {
     #[test]
     fn what_was_reserved_comes_back_as_spent() {
         let mut machine = Machine { tat: 7, in_flight: 1, seen: 8, last_record: 9, ..Machine::default() };
+        machine.account.roll(Day::from_number(3));
         machine.account.reserve(NanoUsd::from_nanos(42));
+        machine.nonces.remember(&Nonce { hash: 5, fresh_until: UnixMillis::from_millis(6) });
         let row = machine_row("laptop", &machine).unwrap();
         let read = read_machine(&row.value.unwrap()).unwrap();
         assert_eq!((read.tat, read.in_flight, read.seen, read.last_record), (7, 0, 8, 9));
         assert_eq!(read.account.posted(), NanoUsd::from_nanos(42));
+        assert_eq!(
+            (&read.nonces, read.stored),
+            (&machine.nonces, (Day::from_number(3), NanoUsd::from_nanos(42)))
+        );
     }
 
     #[test]
@@ -248,5 +269,8 @@ mod tests {
         ] {
             assert!(read_machine(value).is_err(), "{value}");
         }
+        let enrolments = r#"{"v":1,"day":1,"total":0,"networks":{},"used":{},"recent":[]}"#;
+        assert!(read_enrolments(enrolments).is_ok());
+        assert!(read_enrolments(&enrolments.replace("\"v\":1", "\"v\":2")).is_err());
     }
 }

@@ -8,6 +8,23 @@ fn add(book: &mut Logbook, number: u64, bytes: usize) {
     book.add(format!("m:{number}"), format!("{number:0>bytes$}"), at(0));
 }
 
+/// Adds a record of so many bytes.
+fn fill(book: &mut Logbook, bytes: usize) {
+    book.add("m".to_owned(), "x".repeat(bytes), at(0));
+}
+
+/// A book whose allowance of writes is used up.
+fn without_allowance() -> Logbook {
+    let mut book = Logbook::default();
+    for number in 0..90 {
+        fill(&mut book, 1);
+        assert!(book.is_due(false, at(0)), "{number}");
+        let batch = book.take_batch(at(0)).unwrap();
+        book.written(batch.last, at(0));
+    }
+    book
+}
+
 #[test]
 fn a_record_leaves_once() {
     let mut book = Logbook::default();
@@ -118,4 +135,64 @@ fn what_kv_may_have_is_sent_again_as_it_was() {
         let rest = book.take_batch(at(61)).unwrap();
         assert_eq!((rest.key.as_str(), rest.last), ("m:1", 1));
     }
+}
+
+#[test]
+fn after_ninety_writes_one_comes_each_96_seconds_or_with_three_megabytes() {
+    let mut book = without_allowance();
+    fill(&mut book, 1);
+    assert_eq!(book.next_allowed(), at(96));
+    assert!(!book.is_due(false, at(95)) && book.is_due(false, at(96)));
+    fill(&mut book, 3 * 1_048_576 - 2);
+    assert!(!book.is_due(true, at(1)));
+    fill(&mut book, 1);
+    assert!(book.is_due(true, at(1)), "nor do they wait for company");
+}
+
+#[test]
+fn what_is_stored_comes_back() {
+    let mut book = without_allowance();
+    assert!(book.is_empty() && book.is_dirty());
+    (0..50).for_each(|_| fill(&mut book, 100_000));
+    let (stored, own) = book.store();
+    assert!(!book.is_dirty() && !book.is_empty());
+    let mut again = Logbook::restored(stored.clone());
+    own.into_iter().for_each(|(_, entries)| again.take_in(entries));
+    assert_eq!((again.counts(), again.next_allowed()), ((41, 9), at(96)));
+    assert!(!again.is_dirty());
+    assert_eq!(again.store(), (stored, Vec::new()));
+}
+
+#[test]
+fn what_has_just_room_is_in_the_main_row_in_one_of_its_own_and_in_memory() {
+    let mut book = Logbook::default();
+    fill(&mut book, 48 * 1_024);
+    assert_eq!((book.store().0.entries.len(), book.store().1.len()), (1, 0));
+    fill(&mut book, 1);
+    let (main, own) = book.store();
+    assert_eq!((main.entries.len(), own.first().map(|(_, row)| row.len())), (0, Some(2)));
+
+    let mut book = Logbook::default();
+    (0..5).for_each(|_| fill(&mut book, 128 * 1_024));
+    assert_eq!(book.store().1.iter().map(|(_, row)| row.len()).collect::<Vec<_>>(), [4, 1]);
+
+    let mut book = Logbook::default();
+    (0..4).for_each(|_| fill(&mut book, 1_048_576));
+    assert_eq!(book.counts(), (4, 0));
+    fill(&mut book, 1);
+    assert_eq!(book.counts(), (4, 1));
+}
+
+#[test]
+fn a_row_is_kept_until_its_last_record_has_left() {
+    let mut book = Logbook::default();
+    (0..3).for_each(|_| fill(&mut book, 1));
+    let batch = book.take_batch(at(0)).unwrap();
+    fill(&mut book, 100_000);
+    assert_eq!(book.store().1.len(), 1);
+    book.written(batch.last, at(0));
+    assert_eq!(book.slots(), [0]);
+    let batch = book.take_batch(at(0)).unwrap();
+    book.written(batch.last, at(0));
+    assert!(book.slots().is_empty());
 }

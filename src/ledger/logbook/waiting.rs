@@ -123,6 +123,41 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_has_half_a_megabyte_or_one_record() {
+        // With the quotes of their text.
+        let book = book(&[("m", 1, 131_070); 5]);
+        let waiting = book.waiting(&all(), at(10));
+        assert_eq!((waiting.records.len(), waiting.is_cut), (4, true));
+        let before = Some(Position::start_of(at(2)));
+        assert_eq!(book.waiting(&Query { before, ..all() }, at(10)).records.len(), 4);
+        assert!(
+            book.waiting(&Query { before: Some(Position::start_of(at(1))), ..all() }, at(10))
+                .records
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn the_last_96_batches_are_told_and_none_without_a_record() {
+        let mut book = book(&[]);
+        let mut keys = Vec::new();
+        for second in 0..97 {
+            book.add(format!("m:{}", at(second).rfc3339()), "{}".to_owned(), at(0));
+            let batch = book.take_batch(at(0)).unwrap();
+            book.written(batch.last, at(0));
+            keys.push(batch.key);
+        }
+        let left = book.waiting(&all(), at(1)).left;
+        assert!(left.iter().map(|left| &left.key).eq(&keys[1..]));
+        // Dropped for want of room while it was under way.
+        book.add("m".to_owned(), "{}".to_owned(), at(0));
+        let batch = book.take_batch(at(0)).unwrap();
+        (0..5).for_each(|_| book.add("m".to_owned(), "x".repeat(1_000_000), at(0)));
+        book.written(batch.last, at(0));
+        assert_eq!(book.waiting(&all(), at(1)).left, left);
+    }
+
+    #[test]
     fn batches_that_left_are_told_for_three_minutes() {
         let mut book = book(&[("a", 1, 1), ("b", 2, 1)]);
         let batch = book.take_batch(at(3)).unwrap();
