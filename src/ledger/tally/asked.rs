@@ -107,4 +107,24 @@ mod tests {
         let of_kv = (asked.kv_reads, asked.kv_writes, asked.kv_lists);
         assert_eq!((asked.rows_written, of_kv), (3, (4, 5, 6)));
     }
+
+    #[test]
+    fn an_alarm_is_a_row_and_what_two_objects_asked_adds_up() {
+        let now = UnixMillis::from_millis(MILLIS_A_DAY);
+        let mut asked = Asked::default();
+        asked.roll(now);
+        asked.answer();
+        asked.write(2, None);
+        asked.write(3, Some(now));
+        asked.note_rows((10, 100), now);
+        let text = r#"{"day":1,"worker":0,"requests":1,"rows_read":10,"rows_written":106,"kv_writes":0}"#;
+        assert_eq!(serde_json::to_string(&asked).unwrap(), text);
+        asked.take_in(&Asked { worker: 1, kv_reads: 2, kv_writes: 3, kv_lists: 4, ..asked });
+        let text = r#"{"day":1,"worker":1,"requests":2,"rows_read":20,"rows_written":212,"kv_reads":2,"kv_writes":3,"kv_lists":4}"#;
+        assert_eq!(serde_json::to_string(&asked).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Asked>(text).unwrap(), asked);
+        let tomorrow = UnixMillis::from_millis(2 * MILLIS_A_DAY);
+        asked.note_rows((1, 0), tomorrow);
+        assert_eq!((asked.day.number(), asked.rows_read, asked.rows_written), (2, 1, 0));
+    }
 }

@@ -233,9 +233,21 @@ mod tests {
         let mut restored = Tallies::restored(serde_json::from_str(&stored).unwrap()).unwrap();
         assert_eq!(restored.since(day(101)), tallies.since(day(101)));
         assert_eq!((restored.missing(day(100)), restored.missing(day(101))), (vec![day(100)], vec![]));
+        assert_eq!(restored.asked, tallies.asked);
         restored.load(closed[0].value.as_ref().unwrap()).unwrap();
         assert_eq!(restored.missing(day(0)), vec![]);
         assert_eq!(restored.since(day(0)), tallies.since(day(0)));
         assert!(restored.load(r#"{"v":2,"day":100}"#).is_err());
+        restored.refuse(Reason::Malformed);
+        assert_eq!(restored.since(day(101)).len(), 1, "the day goes on");
+        let other = stored.replace(r#""v":1"#, r#""v":2"#);
+        assert!(Tallies::restored(serde_json::from_str(&other).unwrap()).is_err());
+    }
+
+    #[test]
+    fn news_without_a_refusal_count_on_no_day() {
+        let mut tallies = Tallies::default();
+        tallies.hear(&News { requests: 1, ..News::default() });
+        assert!(!tallies.is_behind() && tallies.since(day(0)).is_empty());
     }
 }

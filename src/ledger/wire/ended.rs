@@ -269,5 +269,10 @@ mod tests {
         let text = r#"{"requests":6,"refused":[0,0,0,0,0,2]}"#;
         assert_eq!(serde_json::to_string(&news).unwrap(), text);
         assert_eq!(serde_json::from_str::<News>(text).unwrap(), news);
+        assert!(!news.is_empty() && News::default().is_empty());
+        let news = News { kv_reads: 1, kv_writes: 2, kv_lists: 3, ..News::default() };
+        let text = r#"{"requests":0,"kv_reads":1,"kv_writes":2,"kv_lists":3}"#;
+        assert_eq!(serde_json::to_string(&news).unwrap(), text);
+        assert_eq!(serde_json::from_str::<News>(text).unwrap(), news);
     }
 }

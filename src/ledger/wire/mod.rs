@@ -293,7 +293,7 @@ impl Route {
             return 0;
         }
         let digest = Sha256::new_with_prefix(self.salt.to_be_bytes()).chain_update(subject).finalize();
-        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
         let shard = number.checked_rem(u64::from(self.shards)).unwrap_or(0);
         u32::try_from(shard).unwrap_or(0)
     }

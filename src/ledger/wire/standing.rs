@@ -55,3 +55,40 @@ impl Standing {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::bucket::Quota;
+    use crate::policy::day::DayStart;
+    use crate::policy::plans::Plan;
+
+    #[test]
+    fn who_was_never_seen_has_all_that_its_plan_gives() {
+        let (quota, machine_daily) = (Quota::new(6, 60, 3).unwrap(), NanoUsd::from_nanos(9));
+        let plan = Plan { quota, concurrency: 2, machine_daily, total_daily: None };
+        let limits = Limits {
+            plans: [("trusted".to_owned(), plan)].into(),
+            service_daily: NanoUsd::ZERO,
+            day: DayStart::parse("06:00Z").unwrap(),
+            enrolment_difficulty: 18,
+            shards: 1,
+        };
+        let (level, now) = (Level { remaining: 3, next_in: 0 }, UnixMillis::from_seconds(86_400));
+        let expected = Standing {
+            plan: "trusted".to_owned(),
+            rate_count: 6,
+            rate_window: 60,
+            burst: 3,
+            level,
+            in_flight: 0,
+            concurrency: 2,
+            spent: NanoUsd::ZERO,
+            cap: machine_daily,
+            now,
+            resets_at: UnixMillis::from_seconds(86_400 + 6 * 3_600),
+        };
+        assert_eq!(Standing::unseen("trusted", &limits, level, now), Some(expected));
+        assert_eq!(Standing::unseen("standard", &limits, level, now), None);
+    }
+}

@@ -70,6 +70,7 @@ fn what_a_shard_is_told_has_one_form() {
         &Call::Shard(message),
         r#"{"shard":{"to":1,"of":4,"settled":[{"id":"r0","subject":"laptop","charge":{"actual":3},"shard":1,"record":{},"ended":{"outcome":"uncertain","ms":8}}],"news":{"requests":2,"refused":[1]},"command":{"admit":{"id":"r1","subject":"laptop","plan":"standard","credential":{"issued_at":5,"jti":"t1","nonce":{"hash":18446744073709551615,"fresh_until":9}},"worst":7,"lifetime_ms":30000}}}}"#,
     );
+    pinned(&Message { to: 1, of: 4, ..Message::default() }, r#"{"to":1,"of":4}"#);
     for (command, text) in [
         (
             Command::Look {
@@ -246,6 +247,9 @@ fn subjects_spread_evenly_and_stay_where_they_are() {
     assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
     // Stored, in that machines are where it says: it must not change.
     assert_eq!(["a", "b", "c", "d"].map(|subject| route.shard_of(subject)), PINNED);
+    let of_48 = Route { shards: 48, salt: 9 };
+    assert_eq!(["a", "b", "c", "d"].map(|subject| of_48.shard_of(subject)), PINNED_OF_48);
+    assert_eq!(Route { shards: 1, salt: 9 }.shard_of("a"), 0);
     let other = Route { shards: 8, salt: 10 };
     let moved = (0..100).filter(|number| {
         let subject = format!("machine-{number}");
@@ -256,3 +260,12 @@ fn subjects_spread_evenly_and_stay_where_they_are() {
 
 /// Reckoned with another implementation of SHA-256.
 const PINNED: [u32; 4] = [7, 4, 5, 6];
+const PINNED_OF_48: [u32; 4] = [39, 20, 37, 6];
+
+#[test]
+fn caps_have_the_same_names_on_the_wire_and_for_people() {
+    for (cap, name) in [(Cap::Machine, "machine"), (Cap::Plan, "plan"), (Cap::Service, "service")] {
+        assert_eq!(cap.name(), name);
+        pinned(&cap, &format!("\"{name}\""));
+    }
+}

@@ -102,3 +102,38 @@ pub struct MachineDetail {
     /// Its own revocation, where it has one.
     pub revocation: Option<Revocation>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(subject: &str, spent: u64, reserved: u64, requests: u64, seen: u64) -> MachineState {
+        MachineState {
+            subject: subject.to_owned(),
+            plan: "standard".to_owned(),
+            requests,
+            spent: NanoUsd::from_nanos(spent),
+            reserved: NanoUsd::from_nanos(reserved),
+            in_flight: 0,
+            seen: UnixMillis::from_millis(seen),
+        }
+    }
+
+    #[test]
+    fn those_with_the_most_come_first_and_names_decide_between_equals() {
+        let machines = [
+            machine("c", 5, 0, 1, 9),
+            machine("a", 3, 2, 7, 1),
+            machine("d", 1, 0, 1, 2),
+            machine("b", 8, 1, 1, 2),
+        ];
+        for (order, names) in [(Order::Spent, "bacd"), (Order::Requests, "abcd"), (Order::Seen, "cbda")] {
+            for limit in 0..=5 {
+                let first = order.first(machines.clone(), limit);
+                let first: String = first.iter().map(|machine| machine.subject.as_str()).collect();
+                let count = names.len().min(usize::try_from(limit).unwrap());
+                assert_eq!(first, names[..count], "{order:?}, {limit}");
+            }
+        }
+    }
+}
