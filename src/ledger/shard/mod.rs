@@ -13,6 +13,8 @@ mod machines;
 pub mod rehearsal;
 mod settle;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use journal::{Journal, Orphan};
 pub(crate) use leases::{plan_pool, pools};
