@@ -3,9 +3,9 @@
 //! behind it, and from the ten milliseconds that a free plan gives each request
 //! (<https://developers.cloudflare.com/workers/platform/limits/#cpu-time>).
 //!
-//! This is the one step before redaction, so that it must not make a secret harder to know: whole lines are left
-//! out, or the end of one that is too long, from a space on; never a line's beginning, where it says what follows,
-//! and never the beginning of a key's block without the rest of it.
+//! This is the one step before redaction. Whole lines are left out, since half a line may not say any more that it
+//! holds a secret, and no part of a key's block stays without its beginning. What is lost is that a secret is taken out
+//! wherever else it stands: where it stands bare, and only a line that is left out says what it is, it is not known.
 
 use std::borrow::Cow;
 
@@ -31,10 +31,10 @@ pub fn excerpt(raw: &str, max_bytes: usize) -> Cow<'_, str> {
     let (head, rest) = split_head(raw, room / 4);
     let (middle, tail) = split_tail(rest, (room / 8).saturating_mul(5));
     let mut out = String::with_capacity(max_bytes);
-    out.push_str(head);
-    if !head.ends_with('\n') {
-        out.push_str(" [... the line's end left out ...]\n");
+    if head.is_empty() {
+        out.push_str("[... 1 lines left out ...]\n");
     }
+    out.push_str(head);
     let left = room.saturating_sub(out.len()).saturating_sub(tail.len());
     let skipped = errors(middle, left, &mut out);
     push_mark(&mut out, skipped);
@@ -42,20 +42,13 @@ pub fn excerpt(raw: &str, max_bytes: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The lines that fit into so many bytes, and the rest. Of a first line that does not fit its own beginning.
+/// The lines that fit into so many bytes, and the rest; nothing and what follows the first line where not even that
+/// one does.
 fn split_head(text: &str, room: usize) -> (&str, &str) {
-    let fits = cut(text, room);
-    if let Some(end) = fits.rfind('\n') {
-        return text.split_at_checked(end.saturating_add(1)).unwrap_or((text, ""));
+    match cut(text, room).rfind('\n') {
+        Some(end) => text.split_at_checked(end.saturating_add(1)).unwrap_or((text, "")),
+        None => ("", text.split_once('\n').map_or("", |(_, rest)| rest)),
     }
-    let head = words(fits);
-    // What follows has no beginning any more.
-    (head, text.split_once('\n').map_or("", |(_, rest)| rest))
-}
-
-/// The beginning of a line that was cut, to its last space: half a token might not look like one.
-fn words(cut: &str) -> &str {
-    cut.rfind(char::is_whitespace).and_then(|end| cut.get(..end)).unwrap_or_default()
 }
 
 /// All before the lines at the end that fit into so many bytes, and these.

@@ -39,7 +39,10 @@ export function head(request) {
     lines.push(protocol.slice(0, -1), host, search, request.body === null ? "" : "=");
     // No others: to copy the two thousand headers that somebody sends would cost more than all else that is done.
     const names = new Set(["host", "signature", "signature-input"]);
-    for (const [, name] of (input ?? "").matchAll(NAMED)) if (names.size < MOST_NAMED) names.add(name);
+    for (const [, name] of (input ?? "").matchAll(NAMED)) {
+      if (names.size === MOST_NAMED) break;
+      names.add(name);
+    }
     for (const name of names) {
       const text = headers.get(name);
       if (text !== null) lines.push(`${name}:${text}`);
@@ -70,12 +73,19 @@ async function read(stream, most, drained) {
   return length > most ? null : whole.subarray(0, length);
 }
 
+// The length that a message tells, where that is the length of what will be read: a body in chunks may come with
+// another (RFC 9112 section 6.3), and of a compressed one it is the length of what was sent, not of what is unpacked.
+function toldLength(headers) {
+  const length = headers.get("Content-Length");
+  const isTrue = /^\d+$/.test(length ?? "") && !headers.has("Transfer-Encoding") && !headers.has("Content-Encoding");
+  return isTrue ? Number(length) : Infinity;
+}
+
 // A request's or a response's body, `null` when it has more than `most` bytes. One of a known length comes in
 // one piece; even to ask for its stream would cost more. So does one that is a little too long, which the stream
 // would give in pieces of 4 KB.
 async function bodyOf(message, most, drained) {
-  const length = message.headers.get("Content-Length");
-  if (length !== null && Number(length) <= Math.min(2 * most, drained)) {
+  if (toldLength(message.headers) <= Math.min(2 * most, drained)) {
     const body = new Uint8Array(await message.arrayBuffer());
     return body.byteLength <= most ? body : null;
   }

@@ -39,7 +39,8 @@ pub struct SignedHead {
     pub authority: String,
     /// The query without its `?`.
     pub query: Option<String>,
-    /// Every header field: name in lower case, value, several lines joined with `, `.
+    /// The header fields that the signature covers, and those that carry it: name in lower case, value, several lines
+    /// joined with `, `.
     pub fields: BTreeMap<String, String>,
     /// Whether there is a body.
     pub has_body: bool,

@@ -132,9 +132,13 @@ fn scan_outside(line: &str, offset: usize, found: &mut Found) -> bool {
     }
 }
 
-/// Whether all of a line may belong to a key block that began before it.
-pub(in crate::analysis) fn goes_on_a_key_block(line: &str) -> bool {
-    key_block_part(line) == line.len() || end_of_block(line).is_some()
+/// Whether a line of a raw log may go on with a key block that began before it: cleaned, and of several lines in
+/// one (`\r` parts them too) the first, as any block ends where a line is none of it.
+pub(in crate::analysis) fn goes_on_a_key_block(raw: &str) -> bool {
+    let goes_on = |line: &str| key_block_part(line) == line.len() || end_of_block(line).is_some();
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    goes_on(raw)
+        || !raw.bytes().all(is_plain) && super::clean::clean(raw).split('\n').next().is_some_and(goes_on)
 }
 
 /// How much of a line belongs to the block that is open: all of it, up to the block's end, or

@@ -9,6 +9,7 @@ mod flood;
 mod heads;
 mod honest;
 mod latency;
+mod lengths;
 mod refusals;
 mod requests;
 mod slow;

@@ -89,6 +89,12 @@ impl Fleet {
         running.as_ref().expect("they run").process.keep_apart();
     }
 
+    /// The most memory that they have had so far, in bytes, where the system tells.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let running = self.running.lock().expect("no start failed");
+        running.as_ref().expect("they run").process.peak_memory()
+    }
+
     /// Processor time that they have used so far.
     pub fn processor_time(&self) -> Duration {
         let running = self.running.lock().expect("no start failed");

@@ -87,6 +87,14 @@ impl Supervised {
         }
     }
 
+    /// The most memory that workerd has had so far, in bytes (proc_pid_status(5): `VmHWM`, in KiB); on Linux only.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let workerd = self.members().into_iter().find(|process| is_workerd(process))?;
+        let status = std::fs::read_to_string(format!("/proc/{workerd}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+    }
+
     /// Processor time that workerd has used so far.
     pub fn processor_time(&self) -> Duration {
         // In a hundredth of a second on every Linux (proc_pid_stat(5): fields 14 and 15); elsewhere unknown.

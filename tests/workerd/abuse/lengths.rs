@@ -1,0 +1,106 @@
+//! Bodies whose length is not what their head tells: in chunks besides, or packed. Neither may fill the memory.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::requests::{head, token};
+use crate::front_door::NO_CV2;
+use crate::support::client::Reply;
+use crate::support::door::Door as _;
+use crate::support::fleet::Fleet;
+use crate::support::gateway::{Settings, request_body};
+
+const MIB: usize = 1 << 20;
+/// What is sent, or unpacked.
+const MUCH: usize = 192 * MIB;
+/// By how much the most memory that workerd ever had may grow meanwhile: less than a third of it.
+const GROWTH: u64 = 64 << 20;
+
+fn worker(model: u16) -> (Fleet, Settings) {
+    let settings = Settings::new().model_on(model).var("RULES", "first");
+    let fleet = Fleet::start(&[("worker", settings.clone())]);
+    // What the first requests need is not what is looked for.
+    for _ in 0..20 {
+        let authorization = token(settings.key(), "first", None);
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        let door = fleet.member("worker");
+        assert!(door.send("POST", "/v1/analyze", &headers, Some(&request_body(NO_CV2))).status < 600);
+    }
+    (fleet, settings)
+}
+
+/// The growth of the most that it ever had, where the system tells.
+fn assert_hardly_grows(fleet: &Fleet, what: &str, deed: impl FnOnce()) {
+    let before = fleet.peak_memory();
+    deed();
+    if let (Some(before), Some(after)) = (before, fleet.peak_memory()) {
+        let growth = after.saturating_sub(before);
+        assert!(growth < GROWTH, "{what}: {} MiB more", growth >> 20);
+    }
+}
+
+/// Sends chunks until nobody takes them; how many bytes were taken.
+fn send_chunks(port: u16, head: &str) -> usize {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    let begun = format!("{head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n");
+    stream.write_all(begun.as_bytes()).expect("the head is taken");
+    let chunk = [format!("{MIB:x}\r\n").as_bytes(), &vec![b' '; MIB], b"\r\n"].concat();
+    (0..MUCH / MIB).take_while(|_| stream.write_all(&chunk).is_ok()).count() * MIB
+}
+
+#[test]
+fn a_length_beside_chunks_is_not_believed() {
+    let (fleet, settings) = worker(crate::support::process::free_port());
+    let port = fleet.member("worker").port();
+    let authorization = token(settings.key(), "sender", None);
+    for (path, headers) in [
+        ("/v1/enroll/challenge", vec![("CF-Connecting-IP", "10.1.2.3")]),
+        ("/v1/analyze", vec![("Authorization", authorization.as_str())]),
+    ] {
+        assert_hardly_grows(&fleet, path, || {
+            let taken = send_chunks(port, &head("POST", path, &headers));
+            assert!(taken < 32 * MIB, "{path}: {taken} bytes were taken");
+        });
+    }
+    assert_eq!(
+        Reply::of("GET", &fleet.member("worker").url("/healthz"), &[], None).map(|r| r.status),
+        Some(200)
+    );
+}
+
+#[test]
+fn a_model_that_packs_much_into_little_fails() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let some = vec![b' '; MIB];
+    (0..MUCH / MIB).for_each(|_| packed.write_all(&some).expect("memory takes all"));
+    let packed = packed.finish().expect("memory takes all");
+    assert!(packed.len() < MIB, "its length alone would be allowed: {}", packed.len());
+
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("the loopback has a free port");
+    let port = listener.local_addr().expect("a bound socket has an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let _ = stream.read(&mut [0; 65_536]);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n\
+                 Content-Length: {}\r\nConnection: close\r\n\r\n",
+                packed.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&packed));
+        }
+    });
+    let (fleet, settings) = worker(port);
+    let authorization = token(settings.key(), "asks", None);
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    assert_hardly_grows(&fleet, "gzip", || {
+        let question = request_body("ERROR: nobody knows this");
+        let reply = fleet.member("worker").send("POST", "/v1/analyze", &headers, Some(&question));
+        reply.assert_problem(502, "upstream-failed");
+    });
+}
