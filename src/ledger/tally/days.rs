@@ -239,7 +239,8 @@ mod tests {
         assert_eq!(restored.since(day(0)), tallies.since(day(0)));
         assert!(restored.load(r#"{"v":2,"day":100}"#).is_err());
         restored.refuse(Reason::Malformed);
-        assert_eq!(restored.since(day(101)).len(), 1, "the day goes on");
+        let refused = restored.since(day(101))[0].refused.get(Reason::Malformed.place());
+        assert_eq!(refused, 1, "the day goes on");
         let other = stored.replace(r#""v":1"#, r#""v":2"#);
         assert!(Tallies::restored(serde_json::from_str(&other).unwrap()).is_err());
     }
