@@ -112,3 +112,27 @@ fn a_shard_without_others_asks_again_later() {
         assert_eq!(shard.room(SERVICE, nano(51), nano(10_000), 0, after(1_000)), room, "{shards}");
     }
 }
+
+fn revocation(machine: &str) -> Revocation {
+    let target = Target::Machine(machine.to_owned());
+    Revocation { target, at: NOON, by: "ann".to_owned(), reason: "lost".to_owned() }
+}
+
+#[test]
+fn a_shard_that_missed_changes_of_revocations_takes_in_all_of_them() {
+    let told = |lease_revision: u64, heard: u64| {
+        let mut shard = Shard { revision: 1, heard, ..shard(1) };
+        ["gone", "kept"].map(|machine| shard.revocations.add(revocation(machine)));
+        let Answer::Lease(lease) = lease(1, TODAY, 1, false) else { panic!() };
+        let revocations = Some(["kept", "new", "other"].map(revocation).into());
+        let lease = Answer::Lease(Lease { revision: lease_revision, revocations, ..lease });
+        let rows = shard.answered(&limits(1), lease, NOON).unwrap();
+        let rows: Vec<_> = rows.into_iter().map(|row| (row.key, row.value.is_some())).collect();
+        (rows, shard.revocations.list().len(), shard.revision)
+    };
+    let row = |machine: &str, is_there: bool| (format!("revoked/machine/{machine}"), is_there);
+    let all = vec![row("gone", false), row("new", true), row("other", true)];
+    assert_eq!(told(5, 4), (all.clone(), 3, 5));
+    assert_eq!(told(5, 5), (all, 3, 5));
+    assert_eq!(told(5, 6), (Vec::new(), 2, 1), "a later change is not among them");
+}
