@@ -82,10 +82,44 @@ impl Rehearsal {
         }
         if self.shard.machines.len() >= MOST_MACHINES_AT_ONCE {
             let (today, now) = (self.shard.spending_day(), self.shard.clock);
-            self.shard.machines.retain(|name, machine| name == subject || !machine.is_blank(today, now));
-            self.at_rest.retain(|_, machine| !machine.is_blank(today, now));
             let idle = |name: &str, machine: &Machine| machine.in_flight == 0 && name != subject;
             self.at_rest.extend(self.shard.machines.extract_if(|name, machine| idle(name, machine)));
+            self.at_rest.retain(|_, machine| !machine.is_blank(today, now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::day::DayStart;
+    use crate::units::NanoUsd;
+
+    #[test]
+    fn machines_are_put_at_rest_where_there_are_too_many() {
+        let limits = Limits {
+            plans: [].into(),
+            service_daily: NanoUsd::ZERO,
+            day: DayStart::parse("00:00Z").unwrap(),
+            enrolment_difficulty: 18,
+            shards: 1,
+        };
+        for (count, at_rest) in [(2_047, 0), (2_048, 2_045)] {
+            let mut rehearsal = Rehearsal::new(&limits);
+            rehearsal.shard.clock = UnixMillis::from_seconds(1_800_014_400);
+            let machine = Machine { tat: u64::MAX, ..Machine::default() };
+            rehearsal.shard.machines.extend((3..count).map(|number| (number.to_string(), machine.clone())));
+            for (name, machine) in [
+                ("asks", machine.clone()),
+                ("in flight", Machine { in_flight: 1, ..machine }),
+                ("as good as new", Machine::default()),
+            ] {
+                rehearsal.shard.machines.insert(name.to_owned(), machine);
+            }
+            rehearsal.wake("asks");
+            assert_eq!(rehearsal.at_rest.len(), at_rest, "{count}");
+            assert!(["asks", "in flight"].iter().all(|name| rehearsal.shard.machines.contains_key(*name)));
+            assert!(!rehearsal.at_rest.contains_key("as good as new"));
         }
     }
 }
