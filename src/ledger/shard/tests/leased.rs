@@ -122,7 +122,9 @@ fn revocation(machine: &str) -> Revocation {
 fn a_shard_that_missed_changes_of_revocations_takes_in_all_of_them() {
     let told = |lease_revision: u64, heard: u64| {
         let mut shard = Shard { revision: 1, heard, ..shard(1) };
-        ["gone", "kept"].map(|machine| shard.revocations.add(revocation(machine)));
+        for machine in ["gone", "kept"] {
+            shard.revocations.add(revocation(machine));
+        }
         let Answer::Lease(lease) = lease(1, TODAY, 1, false) else { panic!() };
         let revocations = Some(["kept", "new", "other"].map(revocation).into());
         let lease = Answer::Lease(Lease { revision: lease_revision, revocations, ..lease });
