@@ -112,6 +112,16 @@ fn so_many_requests_are_in_flight_at_once() {
 }
 
 #[test]
+fn while_the_model_is_off_nothing_is_set_aside_and_nobody_is_asked() {
+    let mut shard = shard(1);
+    let (by, reason) = ("ann".to_owned(), "a bill".to_owned());
+    shard.revocations.add(Revocation { target: Target::Model, at: NOON, by, reason });
+    let (outcome, _) = admit(&mut shard, None);
+    assert!(matches!(outcome, Outcome::Admitted { budget: Budget::SwitchedOff, .. }), "{outcome:?}");
+    assert_eq!((shard.machines["m"].account.used(), shard.sent), (nano(0), 0));
+}
+
+#[test]
 fn the_treasury_is_asked_twice() {
     for (asked, is_asked) in [(0, true), (1, true), (2, false), (3, false)] {
         let request = shard(1).need_request(&limits(1), nano(1), &[], NOON);
