@@ -112,6 +112,18 @@ fn so_many_requests_are_in_flight_at_once() {
 }
 
 #[test]
+fn so_many_machines_are_in_memory_at_once() {
+    for (count, name, is_admitted) in [(2_047, "new", true), (2_048, "new", false), (2_048, "7", true)] {
+        let mut shard = covered(0, 0);
+        shard.machines = (0..count).map(|number| (number.to_string(), Machine::default())).collect();
+        let admission = Admission { subject: name.to_owned(), ..admission(None) };
+        let (turn, _) = shard.admit(&limits(1), admission, 1, 0, NOON);
+        let is_reply = matches!(turn, Turn::Reply(Outcome::Admitted { .. }));
+        assert_eq!(is_reply, is_admitted, "{count} {name}");
+    }
+}
+
+#[test]
 fn while_the_model_is_off_nothing_is_set_aside_and_nobody_is_asked() {
     let mut shard = shard(1);
     let (by, reason) = ("ann".to_owned(), "a bill".to_owned());

@@ -138,3 +138,21 @@ fn a_shard_that_missed_changes_of_revocations_takes_in_all_of_them() {
     assert_eq!(told(5, 5), (all, 3, 5));
     assert_eq!(told(5, 6), (Vec::new(), 2, 1), "a later change is not among them");
 }
+
+#[test]
+fn changes_of_a_revocation_count_in_their_turn() {
+    let restore = |revision| Command::Restore { target: revocation("m").target, revision };
+    let revoke = |revision| Command::Revoke { revocation: revocation("m"), revision };
+    for (first, second, is_revoked) in [
+        (revoke(3), restore(2), true),
+        (revoke(2), restore(3), false),
+        (restore(3), revoke(2), false),
+        (restore(2), revoke(3), true),
+    ] {
+        let mut shard = shard(1);
+        let name = format!("{first:?}, {second:?}");
+        [first, second].into_iter().for_each(|change| drop(step(&mut shard, change)));
+        assert_eq!(shard.revocations.list().len(), usize::from(is_revoked), "{name}");
+        assert_eq!(shard.heard, 3, "{name}");
+    }
+}

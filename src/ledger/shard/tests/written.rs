@@ -274,3 +274,13 @@ fn what_is_stored_comes_back() {
     assert_eq!((fund.account.posted(), fund.account.used(), fund.lease()), (nano(0), nano(10), nano(20)));
     assert_eq!(Shard::restore(Some(&row.replace(r#""v":2"#, r#""v":3"#))).err(), Some(Unreadable));
 }
+
+#[test]
+fn a_batch_that_was_under_way_is_looked_for() {
+    let mut shard = shard(1);
+    record(&mut shard);
+    let step = step(&mut shard, Command::State);
+    assert!(step.batch.is_some() && is_written(&step));
+    let row = step.rows.last().and_then(|row| row.value.as_deref());
+    assert_eq!(Shard::restore(row).unwrap().unsure_batch(), step.batch);
+}
