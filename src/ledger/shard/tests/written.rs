@@ -284,3 +284,17 @@ fn a_batch_that_was_under_way_is_looked_for() {
     let row = step.rows.last().and_then(|row| row.value.as_deref());
     assert_eq!(Shard::restore(row).unwrap().unsure_batch(), step.batch);
 }
+
+#[test]
+fn records_with_a_row_of_their_own_are_asked_for_and_taken_in() {
+    let mut shard = shard(1);
+    shard.logbook.add("m".to_owned(), format!("\"{}\"", "x".repeat(100_000)), NOON);
+    let mut rows = Vec::new();
+    shard.write(NOON, &mut rows).unwrap();
+    assert_eq!(keys(&rows), ["log/0", "shard"]);
+    let mut again = Shard::restore(rows[1].value.as_deref()).unwrap();
+    assert_eq!((again.also_needed(), again.logbook.counts()), (vec!["log/0".to_owned()], (0, 0)));
+    again.load("log/0", None).unwrap();
+    again.load("log/0", rows[0].value.as_deref()).unwrap();
+    assert_eq!(again.logbook.counts(), (1, 0));
+}
