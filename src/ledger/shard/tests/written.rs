@@ -298,3 +298,15 @@ fn records_with_a_row_of_their_own_are_asked_for_and_taken_in() {
     again.load("log/0", rows[0].value.as_deref()).unwrap();
     assert_eq!(again.logbook.counts(), (1, 0));
 }
+
+#[test]
+fn a_day_that_is_over_keeps_its_counters_open_for_its_requests_in_flight() {
+    for (day, is_closed) in [(YESTERDAY, false), (TODAY, true)] {
+        let mut shard = shard(1);
+        shard.tallies.end(Some(YESTERDAY), "standard", None, nano(1));
+        shard.open.insert("r".to_owned(), Reservation { day, ..reservation(after(1)) });
+        let mut rows = Vec::new();
+        shard.write(NOON, &mut rows).unwrap();
+        assert_eq!(keys(&rows).contains(&"tally/20833"), is_closed, "{day:?}");
+    }
+}
