@@ -2,6 +2,8 @@
 //! problems.
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::collections::BTreeSet;
+
 use pip_aide_gateway::reject::Reject;
 use pip_aide_gateway::stages::accept::route;
 use pip_aide_gateway::status;
@@ -18,7 +20,7 @@ fn it_describes_every_route_and_method_and_no_other() {
     assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
     let paths = document["paths"].as_object().expect("paths");
     for (path, item) in paths {
-        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"] {
             let described = item.get(method.to_lowercase()).is_some();
             assert_eq!(described, route(method, path).is_ok(), "{method} {path}");
         }
@@ -66,22 +68,14 @@ fn no_route_is_left_out() {
 #[test]
 fn it_names_every_problem() {
     let text = document().to_string();
-    for slug in [
-        "malformed-request",
-        "unauthenticated",
-        "revoked",
-        "forbidden",
-        "not-found",
-        "method-not-allowed",
-        "body-too-large",
-        "unsupported-media-type",
-        "rate-limited",
-        "spend-cap-reached",
-        "upstream-failed",
-        "upstream-timeout",
-        "misconfigured",
-        "ledger-unavailable",
-    ] {
-        assert!(text.contains(slug), "{slug}");
+    // Where each refusal has its type, its status and its title.
+    let types = include_str!("../src/reject.rs").lines().filter_map(|line| {
+        let (slug, rest) = line.split_once("(\"")?.1.split_once("\", ")?;
+        (rest.starts_with(['4', '5']) && rest.get(3..6) == Some(", \"")).then_some(slug)
+    });
+    let types: BTreeSet<&str> = types.collect();
+    assert!(types.len() >= 14, "{types:?}");
+    for slug in types {
+        assert!(text.contains(&format!("problem:{slug}\"")), "{slug}");
     }
 }
