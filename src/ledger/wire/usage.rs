@@ -68,14 +68,11 @@ impl Order {
             let mine = rank(&machine);
             // Names decide between equals, so that the list holds still.
             let is_before = |other: &MachineState| {
-                let others = rank(other);
-                others > mine || (others == mine && other.subject < machine.subject)
+                mine.cmp(&rank(other)).then_with(|| other.subject.cmp(&machine.subject)).is_lt()
             };
             let place = first.partition_point(is_before);
-            if place < limit {
-                first.insert(place, machine);
-                first.truncate(limit);
-            }
+            first.insert(place, machine);
+            first.truncate(limit);
         }
         first
     }
