@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use super::facts::cut;
 use super::redact::goes_on_a_key_block;
-use super::trim::{Kept, LONGEST_LINE, MARK_ROOM, by_weight, push_mark};
+use super::trim::{Kept, LONGEST_LINE, MARK_ROOM, by_weight, mark, push_mark};
 
 /// How many times as long as what the model may get of it an excerpt is.
 pub const TIMES_CONTEXT: usize = 8;
@@ -20,7 +20,8 @@ pub const LEAST_BYTES: usize = 256;
 /// Lines in which errors are looked for, back from where the end begins.
 const MOST_LINES: usize = 40_000;
 
-/// `raw` in at most `max_bytes` bytes, or [`LEAST_BYTES`]; what was left out is marked. A text that fits is returned as it is.
+/// `raw` in at most `max_bytes` bytes, or [`LEAST_BYTES`]; what was left out is marked. A text that fits is returned
+/// as it is.
 #[must_use]
 pub fn excerpt(raw: &str, max_bytes: usize) -> Cow<'_, str> {
     let max_bytes = max_bytes.max(LEAST_BYTES);
@@ -32,7 +33,7 @@ pub fn excerpt(raw: &str, max_bytes: usize) -> Cow<'_, str> {
     let (middle, tail) = split_tail(rest, (room / 8).saturating_mul(5));
     let mut out = String::with_capacity(max_bytes);
     if head.is_empty() {
-        out.push_str("[... 1 lines left out ...]\n");
+        out.push_str(&mark(1));
     }
     out.push_str(head);
     let left = room.saturating_sub(out.len()).saturating_sub(tail.len());

@@ -160,8 +160,13 @@ const MARK_END: &str = " lines left out ...]";
 /// Marks that so many lines are not there, unless nothing is before them.
 pub(super) fn push_mark(out: &mut String, lines: usize) {
     if lines > 0 && !out.is_empty() {
-        out.push_str(&format!("{MARK_BEGIN}{lines}{MARK_END}\n"));
+        out.push_str(&mark(lines));
     }
+}
+
+/// The line that says so.
+pub(super) fn mark(lines: usize) -> String {
+    format!("{MARK_BEGIN}{lines}{MARK_END}\n")
 }
 
 /// How many lines a mark stands for.

@@ -60,9 +60,8 @@ impl Supervised {
         let _ = self.child.lock().expect("no test panicked here").wait();
     }
 
-    /// Binds workerd to the first core, and to the others this process and, behind it, what only starts workerd and reads
-    /// its console.
-    /// Where `taskset` or a second core is missing, nothing changes.
+    /// Binds workerd to the first core, and to the others this process and, behind it, what only starts workerd and
+    /// reads its console. Where `taskset` or a second core is missing, nothing changes.
     pub fn keep_apart(&self) {
         // Asked once: afterwards this process has fewer.
         static CORES: LazyLock<usize> =
