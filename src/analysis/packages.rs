@@ -122,7 +122,9 @@ pub fn nearest(name: &str) -> Option<Near> {
     if is_well_known(&name) {
         return None;
     }
-    let near = WELL_KNOWN.iter().filter_map(|(other, rank)| {
+    // None beyond is meant by any slip: half of the table need not be compared.
+    let meant = WELL_KNOWN.iter().filter(|(_, rank)| (..MEANT_BY_A_SWAP).contains(rank));
+    let near = meant.filter_map(|(other, rank)| {
         if other.len().abs_diff(name.len()) > usize::from(most) {
             return None;
         }
