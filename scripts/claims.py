@@ -1,7 +1,8 @@
 """Looks whether the tests that the documents name exist, and whether they ran.
 
     claims.py                  each test that is named is in the sources
-    claims.py --ran LOG...     each one ran and passed, by what `cargo test` and `python3 -m unittest -v` printed
+    claims.py --ran LOG...     each one ran and passed, by what `cargo test` and `python3 -m unittest -v` printed;
+                               one that said that it is skipped is named, and is no fault
 
 A test is named as `TARGET NAME`: the target of `cargo test` (`lib`, `gatectl`, or a name under tests/) and the name that
 it prints, such as `workerd spend_cap::rules_answer_when_the_cap_is_reached`; or `python` and its module, class and
@@ -30,6 +31,8 @@ METHOD = re.compile(r"^    def (test_\w+)\(", re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 RUNNING = re.compile(r"^ *Running (?:unittests )?(\S+\.rs) \(")
 RESULT = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
+# What a test says that could not do its work here; the harness takes it for passed.
+SKIPPED = re.compile(r"^SKIPPED `(\w+) (\S+)`", re.MULTILINE)
 PYTHON_RESULT = re.compile(r"^test_\w+ \(([\w.]+)\)(?:\n.*)? \.\.\. (ok|FAIL|ERROR|skipped)", re.MULTILINE)
 
 
@@ -128,6 +131,19 @@ def ran(log: str) -> dict[tuple[str, str], bool]:
     return results
 
 
+def skipped(root: Path, logs: list[str]) -> list[str]:
+    """The tests that the documents name and that said that they are skipped."""
+    known = set(existing(root))
+    told = {test for log in logs for test in SKIPPED.findall(COLOUR.sub("", log))}
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in DOCUMENTS}
+    return [
+        f"{name}: the test `{target} {test}` was skipped: its claim is not shown here."
+        for name, text in texts.items()
+        for target, test in dict.fromkeys(named(text, known))
+        if (target, test) in told
+    ]
+
+
 def faults(root: Path, logs: list[str] | None = None) -> list[str]:
     tests = existing(root)
     known = set(tests)
@@ -154,6 +170,8 @@ def main(arguments: list[str]) -> int:
             return 2
         logs = [Path(path).read_text(encoding="utf-8", errors="replace") for path in paths]
     found = faults(ROOT, logs)
+    for warning in skipped(ROOT, logs or []):
+        print(warning, file=sys.stderr)
     for fault in found:
         print(fault, file=sys.stderr)
     return 1 if found else 0

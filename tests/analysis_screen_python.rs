@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pip_aide_gateway::analysis::options::AllowedOption;
@@ -18,29 +18,16 @@ use proptest::string::{RegexGeneratorStrategy, string_regex};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-const REQUIREMENT: &str = "packaging==25.0";
+use self::python_support::virtual_environment;
 
-/// A virtual environment with the package, made once and kept with the build.
-fn python() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packaging");
-    let done = folder.join("installed.txt");
-    if !std::fs::read_to_string(&done).is_ok_and(|installed| installed == REQUIREMENT) {
-        let run = |command: &mut Command| {
-            let output = command.stdin(Stdio::null()).output().expect("python3 starts");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        };
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        run(Command::new(folder.join("bin/pip")).args(["install", REQUIREMENT]));
-        std::fs::write(&done, REQUIREMENT).expect("the environment can be marked");
-    }
-    folder.join("bin/python")
-}
+#[path = "python_support/mod.rs"]
+mod python_support;
 
 /// What Python reads in these commands.
 fn read(commands: &[&str]) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/analysis_support/read_commands.py");
     let options: Vec<&str> = AllowedOption::all().map(|option| option.name).collect();
-    let mut python = Command::new(python())
+    let mut python = Command::new(virtual_environment("packaging").join("bin/python"))
         .arg(script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -93,6 +93,15 @@ class Claims(unittest.TestCase):
         self.assertEqual(self.faults(text, without, PYTHON_LOG), ["SECURITY.md: the test `plain it_is_plain` did not run."])
         self.assertEqual(self.faults(text, LOG), ["SECURITY.md: the test `python test_tool.Tool.test_words` did not run."])
 
+    def test_one_that_was_skipped_is_named(self) -> None:
+        self.assertEqual(self.faults("`front door::it_opens` `plain it_is_plain`", LOG, PYTHON_LOG), [])
+        log = LOG + "\nSKIPPED `front door::it_opens`: there is no door\nSKIPPED `lib cap::tests::it_holds`: no cap\n"
+        self.assertEqual(
+            claims.skipped(self.root, [log, PYTHON_LOG]),
+            ["SECURITY.md: the test `front door::it_opens` was skipped: its claim is not shown here."],
+        )
+        self.assertEqual(claims.skipped(self.root, [LOG, PYTHON_LOG]), [])
+
     def test_the_projects_documents_name_tests(self) -> None:
         tests = claims.existing(ROOT)
         for name in claims.DOCUMENTS:

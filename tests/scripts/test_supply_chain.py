@@ -57,8 +57,18 @@ class SupplyChain(unittest.TestCase):
                 self.assertRegex(package.get("resolved", "https://registry.npmjs.org/"), r"^https://registry\.npmjs\.org/", name)
         for name, version in json.loads(text("package.json"))["devDependencies"].items():
             self.assertRegex(version, r"^\d+\.\d+\.\d+$", name)
-        for line in text("tests/workerd/support/pip-aide-requirements.txt").splitlines():
-            self.assertRegex(line, r"^(#.*|[\w.-]+==[\w.]+)$")
+        for given in (ROOT / "tests/python_support").glob("*.in"):
+            made = text(f"tests/python_support/{given.stem}.txt")
+            # What follows a name and its version, up to the next: a condition, and its hashes.
+            packages = re.split(r"(?m)^([\w.-]+==[\w.]+)", made)
+            self.assertEqual([line for line in packages[0].splitlines() if not line.startswith("#")], [], given.name)
+            for name, rest in zip(packages[1::2], packages[2::2], strict=True):
+                self.assertRegex(rest, r"^( ; [^\n\\]*)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n(?:    #[^\n]*\n)*$", name)
+            for line in given.read_text(encoding="utf-8").splitlines():
+                self.assertRegex(line, r"^(#.*|[\w.-]+==[\w.]+)$")
+                self.assertTrue(line.startswith("#") or line in packages, line)
+        self.assertIn('"--require-hashes", "--no-deps"', text("tests/python_support/mod.rs"))
+        self.assertEqual([str(path) for path in (ROOT / "tests").glob("**/*.rs") if '"venv"' in path.read_text(encoding="utf-8") and path.parent.name != "python_support"], [])
 
     def test_what_builds_goes_by_the_lock_files(self) -> None:
         files = ["Makefile", ".github/workflows/ci.yml", ".ci/run", *(str(path.relative_to(ROOT)) for path in (ROOT / "scripts").iterdir())]

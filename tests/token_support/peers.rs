@@ -8,19 +8,13 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The Python packages, with their versions.
-const REQUIREMENTS: [&str; 5] = [
-    "http-message-signatures==3.0.0",
-    "requests-http-signature==2.0.0",
-    "pyjwt==2.15.1",
-    "cryptography==50.0.2",
-    "prometheus-client==0.26.0",
-];
+#[path = "../python_support/mod.rs"]
+pub mod python_support;
 
 /// Runs a Python script of `tests/token_support` with `input` as JSON and reads JSON from it.
 pub fn python(script: &str, input: &Value) -> Value {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    let python = PYTHON.get_or_init(virtual_environment);
+    let python = PYTHON.get_or_init(|| python_support::virtual_environment("peers").join("bin/python"));
     // Some of what is made here is weak on purpose, and the libraries say so.
     run(Command::new(python).args(["-W", "ignore"]).arg(support().join(script)), input)
 }
@@ -43,22 +37,6 @@ pub fn node(script: &str, input: &Value) -> Value {
 
 fn support() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("token_support")
-}
-
-/// A virtual environment with the packages, made once and again when their list changes.
-fn virtual_environment() -> PathBuf {
-    let _lock = lock("token-venv.lock");
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("token-venv");
-    let python = home.join("bin").join("python");
-    let stamp = home.join("requirements");
-    let wanted = REQUIREMENTS.join("\n");
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return python;
-    }
-    succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
-    succeed(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(REQUIREMENTS));
-    fs::write(stamp, wanted).unwrap();
-    python
 }
 
 /// Held until the file is dropped: test programs may run side by side.

@@ -3,11 +3,11 @@
 
 use std::process::{Command, Stdio};
 
+use crate::peers::python_support::virtual_environment;
 use crate::support::aimock::Aimock;
 use crate::support::credentials::bearer;
 use crate::support::gateway::{Gateway, Settings};
 use crate::support::process::Folder;
-use crate::support::python::virtual_environment;
 use crate::support::{project, support_file};
 
 /// Cases that are made up for each operation, beside those at the bounds of each value.

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use crate::peers::python_support::virtual_environment;
 use crate::support::aimock::Aimock;
 use crate::support::credentials::Key;
 use crate::support::gateway::{Gateway, Settings};
 use crate::support::logs::{Record, wait_for_record};
 use crate::support::process::Folder;
-use crate::support::python::virtual_environment;
 use crate::support::{project, random_word};
 
 /// How the client is given its token.

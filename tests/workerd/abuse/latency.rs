@@ -48,7 +48,12 @@ fn an_honest_client_hardly_notices_any_attack() {
             missed.push(attack.name);
         }
     }
-    let file = project().join("build/abuse.md");
+    let name = if only.is_empty() {
+        "abuse.md".to_owned()
+    } else {
+        format!("abuse of {}.md", only.replace('/', " "))
+    };
+    let file = project().join("build").join(name);
     std::fs::write(&file, table).expect("the table is written");
     assert!(missed.is_empty(), "an honest client notices: {missed:?}");
 }

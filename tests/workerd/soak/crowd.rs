@@ -65,6 +65,8 @@ const TURNS: [Kind; 20] = {
 pub struct Excuse {
     begun: AtomicBool,
     until: AtomicU64,
+    /// Answers that came while it was.
+    answers: AtomicU64,
 }
 
 /// All of them.
@@ -156,6 +158,11 @@ impl Crowd {
         *self.busy.lock().expect("nobody panicked") += started.elapsed();
     }
 
+    /// How many requests had no answer so far.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::SeqCst)
+    }
+
     /// The ids of what was answered after the ledger admitted it.
     pub fn answered(&self) -> HashSet<String> {
         self.answered.lock().expect("nobody panicked").clone()
@@ -238,6 +245,11 @@ impl Crowd {
 
     fn judge(&self, kind: Kind, reply: &Reply, asked_at: Duration) {
         *self.counts.lock().expect("nobody panicked").entry((kind, reply.status)).or_default() += 1;
+        for excuse in [&self.ledger, &self.model, &self.clock] {
+            if self.is_excused(excuse, asked_at) {
+                excuse.answers.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         let slug = || {
             let problem: serde_json::Value = serde_json::from_slice(&reply.body).ok()?;
             problem["type"].as_str()?.rsplit([':', '/']).next().map(str::to_owned)
@@ -277,13 +289,23 @@ impl Display for Crowd {
         let counts = self.counts.lock().expect("nobody panicked");
         let all: u64 = counts.values().sum();
         let seconds = self.busy.lock().expect("nobody panicked").as_secs_f64();
-        let unanswered = self.unanswered.load(Ordering::Relaxed);
+        let unanswered = self.unanswered();
         write!(
             formatter,
             "{all} answers in {seconds:.0} s, {:.0} a second, {unanswered} requests without one:",
             all as f64 / seconds
         )?;
-        counts.iter().try_for_each(|((kind, status), count)| write!(formatter, " {kind:?} {status} {count};"))
+        counts
+            .iter()
+            .try_for_each(|((kind, status), count)| write!(formatter, " {kind:?} {status} {count};"))?;
+        let part = |excuse: &Excuse| 100.0 * excuse.answers.load(Ordering::Relaxed) as f64 / all as f64;
+        write!(
+            formatter,
+            " answers that came while a failure was excused of the ledger {:.0} %, of the model {:.0} %, of the clock {:.0} %",
+            part(&self.ledger),
+            part(&self.model),
+            part(&self.clock)
+        )
     }
 }
 

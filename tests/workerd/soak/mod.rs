@@ -76,7 +76,9 @@ fn soak(plan: &Plan) -> Memory {
 
     crowd.during(|| weather.lasts(plan.before, true));
     let before = Books::at_rest(&fleet, &settings);
+    let unanswered = crowd.unanswered();
     let memory = Memory::watched(&fleet, || crowd.during(|| weather.lasts(plan.between, false)));
+    let unanswered = crowd.unanswered() - unanswered;
     let between = Books::at_rest(&fleet, &settings);
     crowd.during(|| weather.lasts(plan.after, true));
     let after = Books::at_rest(&fleet, &settings);
@@ -84,6 +86,7 @@ fn soak(plan: &Plan) -> Memory {
     println!("{crowd}");
     println!("{weather}");
     crowd.assert_as_promised(&model.calls());
+    assert_eq!(unanswered, 0, "requests without an answer while nothing crashed");
     assert!(weather.accidents().is_empty(), "the console tells of {:?}", weather.accidents());
     after.assert_each_once(&crowd.answered());
     after.assert_agrees(&model.calls(), TOKENS, full);

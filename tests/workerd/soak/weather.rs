@@ -26,11 +26,14 @@ pub const USUAL: [Deed; 41] = {
 /// And when it is not well.
 const UNWELL: [Deed; 5] = [Fail, HangUp, NoUsage, Hang, Fail];
 
-/// For how long the ledger may refuse after what it refused for has passed: what was under way, and what a crash
-/// may have made it forget of nonces.
-const LEDGER_RECOVERS: Duration = Duration::from_secs(12);
+/// For how long the ledger may refuse after it could not be reached: what was under way.
+const LEDGER_RECOVERS: Duration = Duration::from_secs(2);
+/// The same after a crash, which may have made it forget nonces of three seconds.
+const CRASH_RECOVERS: Duration = Duration::from_secs(6);
 /// The same of the model: an upstream that failed ten times running is left alone for half a minute.
 const MODEL_RECOVERS: Duration = Duration::from_secs(40);
+/// And is well for so long from the beginning of one trouble to the next, so that there is time without an excuse.
+const MODEL_IS_WELL: Duration = Duration::from_secs(90);
 /// Of the clock, which is wrong in the requests that are under way.
 const CLOCK_RECOVERS: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,12 @@ enum Trouble {
 impl Trouble {
     const STEADY: [Self; 6] =
         [Self::Upstream, Self::Kv, Self::Cache, Self::Shards, Self::Treasury, Self::Clock];
+
+    /// Any of these but the model's.
+    fn of_ours() -> Self {
+        let [_, others @ ..] = Self::STEADY;
+        others[random_below(others.len() as u64) as usize]
+    }
 }
 
 /// The weather over these.
@@ -57,6 +66,8 @@ pub struct Weather<'a> {
     model: &'a Biller,
     crowd: &'a Crowd,
     history: Mutex<Vec<Trouble>>,
+    /// When the model may be unwell again.
+    model_is_well_until: Mutex<Instant>,
     accidents: Mutex<Vec<String>>,
 }
 
@@ -64,7 +75,15 @@ impl<'a> Weather<'a> {
     /// Fair at first.
     pub fn over(fleet: &'a Fleet, model: &'a Biller, crowd: &'a Crowd) -> Self {
         crowd.goes_to(fleet.member("worker").port());
-        Self { fleet, model, crowd, history: Mutex::default(), accidents: Mutex::default() }
+        let model_is_well_until = Mutex::new(Instant::now());
+        Self {
+            fleet,
+            model,
+            crowd,
+            history: Mutex::default(),
+            model_is_well_until,
+            accidents: Mutex::default(),
+        }
     }
 
     /// It goes on for so long, and is fair at the end.
@@ -75,8 +94,10 @@ impl<'a> Weather<'a> {
             self.rest(random_below(2_000));
             let trouble = if with_crashes && turn.is_multiple_of(2) {
                 Trouble::Crash
+            } else if self.model_may_be_unwell() {
+                Trouble::Upstream
             } else {
-                Trouble::STEADY[random_below(6) as usize]
+                Trouble::of_ours()
             };
             turn += 1;
             self.history.lock().expect("nobody panicked").push(trouble);
@@ -89,6 +110,16 @@ impl<'a> Weather<'a> {
     /// What the console said that no weather excuses.
     pub fn accidents(&self) -> Vec<String> {
         self.accidents.lock().expect("nobody panicked").clone()
+    }
+
+    fn model_may_be_unwell(&self) -> bool {
+        let mut until = self.model_is_well_until.lock().expect("nobody panicked");
+        let now = Instant::now();
+        let may_be = *until <= now;
+        if may_be {
+            *until = now + MODEL_IS_WELL;
+        }
+        may_be
     }
 
     fn brings(&self, trouble: Trouble) {
@@ -126,7 +157,7 @@ impl<'a> Weather<'a> {
                 self.fleet.crash();
                 self.fleet.run();
                 crowd.goes_to(self.fleet.member("worker").port());
-                crowd.end(&crowd.ledger, LEDGER_RECOVERS);
+                crowd.end(&crowd.ledger, CRASH_RECOVERS);
                 crowd.end(&crowd.model, CLOCK_RECOVERS);
             }
         }

@@ -17,7 +17,6 @@ pub mod overview;
 pub mod prices;
 pub mod process;
 pub mod provider;
-pub mod python;
 pub mod raw;
 pub mod signing;
 

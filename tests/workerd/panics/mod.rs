@@ -1,10 +1,14 @@
 //! A panic ends the module with all that is under way in its isolate. The lints deny what panics by itself; this looks
 //! at what the compiler made of the sources: each place that can panic is in the module with its file, line and column.
+//! None of ours may be there, and of each other crate that is there `elsewhere.toml` says why nobody gets there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::support::project;
+
+/// How the names of sources begin: ours, the dependencies', and the standard library's with its own dependencies.
+const ROOTS: [&str; 4] = ["src/", "registry/", "/rustc/", "/rust/deps/"];
 
 /// What the module's memory holds when it starts.
 fn memory(module: &[u8]) -> Vec<u8> {
@@ -61,12 +65,12 @@ fn number(bytes: &[u8], at: &mut usize) -> usize {
     value
 }
 
-/// The places of files under `src/` that panics tell of: `core::panic::Location` is a text's place and length, a line
-/// and a column.
+/// Places that panics tell of, each with its file, line and column: `core::panic::Location` is a text's place and
+/// length, a line and a column.
 fn locations(memory: &[u8]) -> BTreeSet<(String, usize, usize)> {
     let mut files: BTreeMap<usize, String> = BTreeMap::new();
-    for start in 0..memory.len().saturating_sub(4) {
-        if memory[start..].starts_with(b"src/") {
+    for start in 0..memory.len() {
+        if ROOTS.iter().any(|root| memory[start..].starts_with(root.as_bytes())) {
             let letters = |byte: &&u8| byte.is_ascii_alphanumeric() || b"/_.-".contains(byte);
             let name: Vec<u8> = memory[start..].iter().take_while(letters).copied().collect();
             let name = String::from_utf8(name).expect("it is ASCII");
@@ -85,14 +89,33 @@ fn locations(memory: &[u8]) -> BTreeSet<(String, usize, usize)> {
         let is_name = words[1] == name.len() || words[1] == name.len() + 1;
         is_name.then(|| (name.clone(), words[2], words[3]))
     });
-    found.filter(|(name, ..)| project().join(name).is_file()).collect()
+    found.collect()
+}
+
+/// Of the module that `make build` made.
+fn built_locations() -> BTreeSet<(String, usize, usize)> {
+    let path = project().join("build/index_bg.wasm");
+    locations(&memory(&std::fs::read(path).expect("there is no built Worker: run `make build` first")))
+}
+
+/// The crate of a file that is not ours.
+fn crate_of(file: &str) -> Option<&str> {
+    if let Some((_, path)) = file.split_once("/library/") {
+        return path.split('/').next();
+    }
+    let folder = if let Some((_, path)) = file.split_once("/rust/deps/") {
+        path.split('/').next()?
+    } else {
+        // After the registry's name.
+        file.split_once("registry/")?.1.split('/').nth(1)?
+    };
+    folder.rsplit_once('-').map(|(name, _)| name)
 }
 
 #[test]
 fn nothing_of_ours_in_the_module_can_panic() {
-    let path = project().join("build/index_bg.wasm");
-    let module = std::fs::read(path).expect("there is no built Worker: run `make build` first");
-    let locations = locations(&memory(&module));
+    let mut locations = built_locations();
+    locations.retain(|(name, ..)| name.starts_with("src/") && project().join(name).is_file());
     // Every `async` has one, for being polled after its end, which the runtime's own executor does not do.
     let (of_futures, others): (Vec<_>, Vec<_>) = locations.iter().partition(|(name, line, column)| {
         let text = std::fs::read_to_string(project().join(Path::new(name))).expect("a source");
@@ -101,6 +124,29 @@ fn nothing_of_ours_in_the_module_can_panic() {
     });
     assert!(of_futures.len() > 20, "this test looks in the wrong place: {of_futures:?}");
     assert!(others.is_empty(), "these can panic: {others:?}");
+}
+
+#[test]
+fn whatever_else_can_panic_has_a_reason_why_nobody_gets_there() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Reasons {
+        #[serde(rename = "crate")]
+        crates: BTreeMap<String, Reason>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Reason {
+        why: String,
+    }
+    let locations = built_locations();
+    let found: BTreeSet<&str> = locations.iter().filter_map(|(name, ..)| crate_of(name)).collect();
+    let Reasons { crates } = toml::from_str(include_str!("elsewhere.toml")).expect("a list of crates");
+    let known: BTreeSet<&str> =
+        crates.iter().filter(|(_, reason)| !reason.why.is_empty()).map(|(name, _)| name.as_str()).collect();
+    let places = locations.iter().filter(|(name, ..)| crate_of(name).is_some()).count();
+    println!("{places} places of {} crates", found.len());
+    assert_eq!(found, known, "what can panic, and what has a reason");
 }
 
 #[test]
