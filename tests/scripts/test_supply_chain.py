@@ -132,6 +132,12 @@ class SupplyChain(unittest.TestCase):
             self.assertEqual(workflow.count("actions/checkout@"), workflow.count("persist-credentials: false"), path.name)
             self.assertNotRegex(workflow, r"pull_request_target|\$\{\{ *secrets\.", path.name)
 
+    def test_a_release_has_its_list_of_packages(self) -> None:
+        workflow = text(".github/workflows/ci.yml")
+        self.assertIn('tags: ["v*"]', workflow)
+        self.assertRegex(workflow, r"- run: make sbom\n +- uses: actions/upload-artifact@\S+ # \S+\n +with:\n +name: sbom\n +path: build/sbom/\n")
+        self.assertIn("out=build/sbom\n", text("scripts/sbom.sh"))
+
     def test_no_secret_is_in_the_repository(self) -> None:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
         names = listed.stdout.split("\0")
