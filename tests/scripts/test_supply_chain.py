@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tempfile
 import tomllib
 import unittest
 from pathlib import Path
@@ -105,10 +106,13 @@ class SupplyChain(unittest.TestCase):
                 self.assertIn(name, named, f"{folder}Cargo.toml")
         for name in json.loads(text("package.json"))["devDependencies"]:
             self.assertIn(name, named, "package.json")
+        given = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/python_support").glob("*.in")]
+        from_pypi = set(re.findall(r"(?m)^([\w.-]+)==", "\n".join(given)))
+        self.assertEqual(from_pypi - named, set(), "tests/python_support")
         # Nor has the table what is gone.
         rows = [row for row in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)]
         used = set().union(*(dependencies(toml(f"{folder}Cargo.toml")) for folder in LOCKED))
-        used |= set(json.loads(text("package.json"))["devDependencies"])
+        used |= set(json.loads(text("package.json"))["devDependencies"]) | from_pypi
         for name in {name for row in rows for name in re.findall(r"`([\w@/-]+)`", row)}:
             self.assertIn(name, used, "ARCHITECTURE.md")
 
@@ -116,6 +120,8 @@ class SupplyChain(unittest.TestCase):
         deny = toml("deny.toml")
         for excused in deny["advisories"].get("ignore", []):
             self.assertRegex(excused.get("reason", ""), r"\w+ \w+ \w+", excused["id"])
+        for banned in deny["bans"]["deny"]:
+            self.assertRegex(banned.get("reason", ""), r"\w+ \w+ \w+", banned["crate"])
         self.assertEqual(deny["advisories"]["yanked"], "deny")
         self.assertEqual(deny["bans"]["wildcards"], "deny")
         self.assertEqual((deny["sources"]["unknown-registry"], deny["sources"]["unknown-git"]), ("deny", "deny"))
@@ -159,6 +165,21 @@ class SupplyChain(unittest.TestCase):
                 continue
             found += [(name, match[0][:20]) for secret in SECRETS for match in re.finditer(secret, content, re.MULTILINE)]
         self.assertEqual(found, [])
+
+    def test_local_secrets_are_readable_by_their_owner_only(self) -> None:
+        # The function alone: the program starts a gateway.
+        source = text("scripts/dev.mjs")
+        function = re.search(r"^function writeSecretsOnce\(\) \{\n.*?^\}$", source, re.MULTILINE | re.DOTALL)
+        imports = "\n".join(re.findall(r'^import .*"node:(?:crypto|fs)";$', source, re.MULTILINE))
+        self.assertEqual(source.count(".dev.vars\","), 1, "it is written in one place")
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder, "write.mjs")
+            program.write_text(f"process.umask(0);\n{imports}\n{function[0]}\nwriteSecretsOnce();\n", encoding="utf-8")
+            subprocess.run(["node", str(program)], cwd=folder, capture_output=True, check=True)
+            made = Path(folder, ".dev.vars")
+            self.assertEqual(made.stat().st_mode & 0o777, 0o600)
+            self.assertRegex(made.read_text(encoding="utf-8"), r"(?m)^TOKEN_KEYS=local=[\w-]{43}$")
+        self.assertIn("`install -m 600 .dev.vars.example .dev.vars`", text(".dev.vars.example"))
 
 
 if __name__ == "__main__":
