@@ -2,6 +2,7 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::io::Write as _;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -45,7 +46,8 @@ fn every_shell_has_its_completions() {
     assert_eq!(gatectl(&["completions", "csh"]).status.code(), Some(2));
 }
 
-/// What bash proposes after these words. The script is bash's, so there is nothing to test without it.
+/// What bash proposes after these words. The script is bash's, so there is nothing to test without it; that is said
+/// past the test harness, which would swallow it, in the words that scripts/claims.py looks for.
 fn completed(words: &[&str]) -> Option<Vec<String>> {
     let script = r#"
         source <("$GATECTL" completions bash) || exit 1
@@ -59,7 +61,10 @@ fn completed(words: &[&str]) -> Option<Vec<String>> {
     let output = match command.output() {
         Ok(output) => output,
         Err(error) => {
-            eprintln!("SKIPPED: there is no bash here: {error}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "\nSKIPPED `gatectl_shell bash_completes_commands_options_and_values`: there is no bash here: {error}"
+            );
             return None;
         }
     };
