@@ -3,6 +3,7 @@
     claims.py                  each test that is named is in the sources
     claims.py --ran LOG...     each one ran and passed, by what `cargo test` and `python3 -m unittest -v` printed;
                                one that said that it is skipped is named, and is no fault
+    claims.py --count          how many tests are named, and how many rows say that they are shown or not
 
 A test is named as `TARGET NAME`: the target of `cargo test` (`lib`, `gatectl`, or a name under tests/) and the name that
 it prints, such as `workerd spend_cap::rules_answer_when_the_cap_is_reached`; or `python` and its module, class and
@@ -99,8 +100,8 @@ def named(text: str, known: set[str]) -> list[tuple[str, str]]:
     return [(words[0], words[1]) for words in spans if len(words) == 2 and words[0] in known and NAME.fullmatch(words[1])]
 
 
-def rows_without(text: str, known: set[str]) -> list[str]:
-    """The rows of tables that should name a test and do not."""
+def claims_of(text: str) -> list[tuple[str, str]]:
+    """The rows of tables with a column for tests: what each begins with, and what stands in that column."""
     found, place = [], None
     for line in text.splitlines():
         if not line.startswith("|"):
@@ -110,10 +111,22 @@ def rows_without(text: str, known: set[str]) -> list[str]:
         if place is None:
             place = cells.index(SHOWN_BY) if SHOWN_BY in cells else -1
         elif place >= 0 and not set("".join(cells)) <= set("-: "):
-            cell = cells[place] if place < len(cells) else ""
-            if not named(cell, known) and not NOT_SHOWN.search(cell):
-                found.append(cells[0])
+            found.append((cells[0], cells[place] if place < len(cells) else ""))
     return found
+
+
+def rows_without(text: str, known: set[str]) -> list[str]:
+    """The rows that should name a test and do not."""
+    return [row for row, cell in claims_of(text) if not named(cell, known) and not NOT_SHOWN.search(cell)]
+
+
+def counted(root: Path) -> tuple[int, int, int]:
+    """The tests that are named, each once; the rows; and those that name none and say that they are not shown."""
+    known = set(existing(root))
+    texts = [(root / name).read_text(encoding="utf-8") for name in DOCUMENTS]
+    cells = [cell for text in texts for _, cell in claims_of(text)]
+    tests = {test for text in texts for test in named(text, known)}
+    return len(tests), len(cells), sum(not named(cell, known) and bool(NOT_SHOWN.search(cell)) for cell in cells)
 
 
 def ran(log: str) -> dict[tuple[str, str], bool]:
@@ -163,7 +176,10 @@ def faults(root: Path, logs: list[str] | None = None) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     logs = None
-    if arguments:
+    if arguments == ["--count"]:
+        tests, rows, not_shown = counted(ROOT)
+        print(f"{tests} tests are named, in {rows} rows and the text; {not_shown} rows are not shown.")
+    elif arguments:
         option, *paths = arguments
         if option != "--ran" or not paths:
             print(__doc__, file=sys.stderr)

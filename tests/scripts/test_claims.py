@@ -79,6 +79,12 @@ class Claims(unittest.TestCase):
             self.assertEqual(self.faults(f"{table}| bare | {cell} |\n"), ["SECURITY.md: the row 'bare' names no test."])
         self.assertEqual(self.faults(f"{table}\n| another | table |\n|---|---|\n| bare | |\n"), [])
 
+    def test_rows_and_tests_are_counted(self) -> None:
+        table = "| threat | shown by |\n|---|---|\n| a | `plain it_is_plain`, `front door::it_opens` |\n| b | not shown: a custom |\n"
+        self.write("SECURITY.md", f"`plain it_is_plain`, `plain` and\n\n{table}\n| other | table |\n|---|---|\n| c | d |\n")
+        self.write("docs/guarantees.md", "| fails | shown by |\n|---|---|\n| e | `lib cap::tests::it_holds`; not shown elsewhere |\n")
+        self.assertEqual(claims.counted(self.root), (3, 3, 1))
+
     def test_each_ran_and_passed(self) -> None:
         text = "`lib cap::tests::it_holds` `front door::it_opens` `plain it_is_plain` `python test_tool.Tool.test_words`"
         self.assertEqual(self.faults(text, LOG, PYTHON_LOG), [])
