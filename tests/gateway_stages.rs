@@ -26,6 +26,7 @@ use pip_aide_gateway::seams::{
 };
 use pip_aide_gateway::stages::accept::{Head, Interface};
 use pip_aide_gateway::stages::breaker::Breakers;
+use pip_aide_gateway::stages::enrol;
 use pip_aide_gateway::stages::flights::Flights;
 use pip_aide_gateway::stages::waiting::Waiting;
 use pip_aide_gateway::token::jwks::Jwks;
@@ -469,6 +470,32 @@ fn an_answer_that_was_tampered_with_does_not_leave_the_cache() {
         "{}",
         reply.body
     );
+}
+
+/// The platform sets `CF-Connecting-IP` on every request; this is what holds if it did not.
+#[test]
+fn without_the_clients_address_nobody_enrols() {
+    let (settings, clock) = (settings(), Cell::new(BEFORE_PEAK));
+    let ledger = InMemory::new(&settings, &clock);
+    let head_from = |address: Option<&str>| Head {
+        method: "POST".to_owned(),
+        client_address: address.map(str::to_owned),
+        ..Head::default()
+    };
+    let known = head_from(Some("203.0.113.7"));
+    assert!(enrol::challenge(&known, b"{}", &settings, 0, [7; 16], BEFORE_PEAK).is_ok());
+    let solution = br#"{"challenge":"x","solution":"1"}"#;
+    for address in [None, Some(""), Some("nonsense")] {
+        let head = head_from(address);
+        let issued = enrol::challenge(&head, b"{}", &settings, 0, [7; 16], BEFORE_PEAK);
+        let (redeemed, _) = run(enrol::redeem(&head, solution, &settings, &ledger, [7; 32], BEFORE_PEAK));
+        for reject in [issued.err(), redeemed.err()] {
+            assert!(
+                matches!(reject, Some(Reject::Forbidden(why)) if why.contains("address is not known")),
+                "{address:?}: {reject:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -165,6 +165,13 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_steps_back_leaves_as_much_more_time() {
+        let earlier = UnixMillis::from_seconds(NOW.seconds() - 10);
+        assert_eq!(attempts(1, 25).left(earlier), Duration::from_secs(35));
+        assert_eq!(attempts(1, 25).next(earlier), Some((0, Duration::from_secs(10))));
+    }
+
+    #[test]
     fn the_next_upstream_is_asked_at_once_and_the_first_again_after_its_pause() {
         let mut attempts = attempts(2, 25);
         attempts.failed(0, failed(UpstreamError::Status(500), None), NOW);
