@@ -1,8 +1,11 @@
 //! The stages in their order, and nothing else.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::ledger::wire::{Command, Outcome, Standing};
+use crate::ledger::bucket::Level;
+use crate::ledger::wire::{Command, Outcome, Refusal, Standing};
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
@@ -13,6 +16,7 @@ use crate::stages::admit::{Admitted, admit, known_to_wait, refused, within_the_s
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
+use crate::stages::looks::{LOOKS_A_MINUTE, LOOKS_AT_ONCE};
 use crate::stages::record::record;
 use crate::units::UnixMillis;
 
@@ -72,7 +76,8 @@ pub enum End {
 ///
 /// 1. accept the head: 415, 400
 /// 2. authenticate: 401
-/// 3. accept the body: 413, 400; 429 rate-limited before it is looked into, where the wait is known here
+/// 3. accept the body: 413, 400; 429 rate-limited before it is read, where too many are under way, and before it is
+///    looked into, where the wait is known here
 /// 4. admit: 429 rate-limited, 403, 503 ledger-unavailable
 /// 5. answer: 200, 429 spend-cap-reached, and on `/v1/analyze` 502 and 504
 /// 6. record: after the reply, whether or not anybody still waits for it
@@ -128,7 +133,17 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     // 2.
     let verifying = identify(head, settings, &services.keys, clock()).await?;
     // 3.
-    let body = match body.read(settings.max_body_bytes).await {
+    let most = settings.max_body_bytes;
+    let now = clock();
+    let Ok(_held) =
+        services.buckets.hold_body(&verifying.subject(), body.expected(most), now, body_life(most))
+    else {
+        let full = Level { remaining: 0, next_in: 0 };
+        let standing = Standing::unseen(verifying.plan(), &settings.limits, full, now);
+        let refused = standing.map(|standing| Reject::RateLimited(Refusal::Concurrency, Box::new(standing)));
+        return Err(verifying.refused(refused.unwrap_or(Reject::LedgerUnavailable)));
+    };
+    let body = match body.read(most).await {
         Ok(body) => body,
         Err(reject) => return Err(verifying.refused(reject)),
     };
@@ -138,6 +153,12 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     let submitted = accept_body(accepted, verified, &body)?;
     // 4. At the price of now: a body can take its time.
     admit(submitted, id, settings, &services.ledger, &services.buckets, clock()).await
+}
+
+/// Longer than `edge.mjs` waits for a body of so many bytes: 10 seconds, and one more for each 32 KB.
+fn body_life(most: usize) -> Duration {
+    let more = u64::try_from(most / 32_000).unwrap_or(u64::MAX);
+    Duration::from_secs(11_u64.saturating_add(more))
 }
 
 /// Verifies the head. The provider's keys are looked at only for a token that they alone can verify.
@@ -217,7 +238,7 @@ pub(crate) fn json<T: Serialize>(status: u16, id: &str, result: Result<T, Reject
     }
 }
 
-/// `GET /v1/me`: 401, 403, 503, or how the caller stands with its limits.
+/// `GET /v1/me`: 401, 403, 429, 503, or how the caller stands with its limits.
 pub async fn me<L: Ledger, B: Buckets, K: KeyStore>(
     head: &Head,
     id: &str,
@@ -264,6 +285,14 @@ async fn look<L: Ledger, B: Buckets, K: KeyStore>(
     let verified =
         within_the_strangers_share(verified, settings, buckets, now).map_err(|refused| refused.reject)?;
     let subject = verified.subject().to_string();
+    if let Err(wait) = buckets.take_look(&subject, now) {
+        let level = Level { remaining: 0, next_in: wait };
+        let standing = Standing::unseen(verified.plan(), &settings.limits, level, now).map(|standing| {
+            Standing { rate_count: LOOKS_A_MINUTE, rate_window: 60, burst: LOOKS_AT_ONCE, ..standing }
+        });
+        let refused = standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
+        return Err(refused.unwrap_or(crate::stages::admit::refused(&Outcome::UnknownPlan)));
+    }
     let level = match settings.limits.plan(verified.plan()) {
         Some(plan) => buckets.level(&subject, plan.quota, now).await,
         None => None,

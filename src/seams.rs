@@ -14,16 +14,26 @@ use crate::policy::settings::Provider;
 use crate::policy::upstreams::Endpoint;
 use crate::reject::Reject;
 use crate::stages::breaker::Breakers;
+use crate::stages::underway::Held;
 use crate::token::jwks::Jwks;
 use crate::units::UnixMillis;
 
 /// The body of a request, not read yet.
 #[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
 pub trait Body {
+    /// How many bytes of memory reading may take, of a body that is at most `most` bytes long.
+    fn expected(&self, most: usize) -> usize {
+        most
+    }
+
     /// Reads the whole body, counting what arrives: [`Reject::BodyTooLarge`] beyond `most` bytes,
     /// whatever was announced, and [`Reject::MalformedRequest`] when it breaks off.
     async fn read(self, most: usize) -> Result<Vec<u8>, Reject>;
 }
+
+/// Too many bodies are under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany;
 
 /// The identity provider's published keys.
 #[allow(async_fn_in_trait, reason = "used generically within one crate, on one thread")]
@@ -72,6 +82,25 @@ pub trait Buckets {
     fn take_of_strangers(&self, now: UnixMillis) -> Result<(), u64> {
         let _ = now;
         Ok(())
+    }
+
+    /// Takes one look of those that a subject has; the nanoseconds to wait where it has none.
+    fn take_look(&self, subject: &str, now: UnixMillis) -> Result<(), u64> {
+        let _ = (subject, now);
+        Ok(())
+    }
+
+    /// Begins to read a body of a subject, of so many bytes at most and for no longer than `life`: until that is
+    /// dropped, it counts. `Err` where too many are under way here.
+    fn hold_body(
+        &self,
+        subject: &str,
+        bytes: usize,
+        now: UnixMillis,
+        life: Duration,
+    ) -> Result<Option<Held>, TooMany> {
+        let _ = (subject, bytes, now, life);
+        Ok(None)
     }
 
     /// How much longer a subject on this plan has to wait by what was noted, in nanoseconds, and how it

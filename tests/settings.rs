@@ -168,6 +168,17 @@ fn an_upstream_is_asked_only_where_its_key_is_set() {
         ["API_BASE", "openai", "deepseek"]
     );
     assert_eq!(names(&[("API_KEY_OPENAI", "")]), Vec::<&str>::new());
+    let all = [("API_KEY_DEEPSEEK", "third"), ("API_KEY_OPENAI", "second"), ("API_KEY", "first")];
+    let own = [("API_BASE", "https://models.example/v1"), all[0], all[1], all[2]];
+    let settings = Settings::read(&environment(&own)).unwrap();
+    let with_keys: Vec<(String, &str)> =
+        settings.upstreams.iter().map(|to| (to.api_base.chat_completions(), to.key.expose())).collect();
+    let expected = [
+        ("https://models.example/v1/chat/completions", "first"),
+        ("https://api.openai.com/v1/chat/completions", "second"),
+        ("https://api.deepseek.com/v1/chat/completions", "third"),
+    ];
+    assert_eq!(with_keys, expected.map(|(address, key)| (address.to_owned(), key)), "each its own key");
     assert_eq!(
         faults(&[("API_KEY_OPENAI", "a\nb")]),
         ["API_KEY_OPENAI: must be visible ASCII characters without spaces"]

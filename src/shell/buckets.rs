@@ -1,6 +1,7 @@
 //! Buckets in `LIMITS_KV`, where `LIMIT_STORE` is `kv`.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use worker::Env;
@@ -9,9 +10,11 @@ use crate::ledger::bucket::{Level, Quota};
 use crate::ledger::kv_bucket::{Buckets, Taken};
 use crate::ledger::wire::Standing;
 use crate::ledger::wire::ended::Reason;
-use crate::seams;
+use crate::seams::{self, TooMany};
 use crate::shell::ledger::client::{note_kv_reads, note_kv_write, note_refusal};
+use crate::stages::looks::Looks;
 use crate::stages::strangers::Strangers;
+use crate::stages::underway::{self, Held, Underway};
 use crate::stages::waiting::Waiting;
 use crate::units::UnixMillis;
 
@@ -21,6 +24,8 @@ thread_local! {
     static BUCKETS: RefCell<Buckets> = RefCell::default();
     static WAITING: RefCell<Waiting> = RefCell::default();
     static STRANGERS: RefCell<Strangers> = RefCell::default();
+    static LOOKS: RefCell<Looks> = RefCell::default();
+    static UNDERWAY: Rc<RefCell<Underway>> = Rc::default();
 }
 
 /// The buckets of this environment; `None` where the ledger keeps them.
@@ -86,6 +91,30 @@ impl seams::Buckets for Store {
             note_refusal(Reason::RateLimited);
         }
         taken
+    }
+
+    fn take_look(&self, subject: &str, now: UnixMillis) -> Result<(), u64> {
+        let taken = LOOKS.with_borrow_mut(|looks| looks.take(subject, now));
+        // The ledger does not hear of it otherwise.
+        if taken.is_err() {
+            note_refusal(Reason::RateLimited);
+        }
+        taken
+    }
+
+    fn hold_body(
+        &self,
+        subject: &str,
+        bytes: usize,
+        now: UnixMillis,
+        life: Duration,
+    ) -> Result<Option<Held>, TooMany> {
+        let held = UNDERWAY.with(|all| underway::hold(all, subject, bytes, now, life));
+        // The ledger does not hear of it otherwise.
+        if held.is_none() {
+            note_refusal(Reason::RateLimited);
+        }
+        held.map(Some).ok_or(TooMany)
     }
 
     fn wait_of(&self, subject: &str, plan: &str, now: UnixMillis) -> Option<(u64, Standing)> {

@@ -22,6 +22,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn body(this: &Edge, most: usize, drained: usize) -> Promise;
 
+    /// How many bytes of memory the body may take until it is there.
+    #[wasm_bindgen(method)]
+    pub fn expected(this: &Edge, most: usize) -> usize;
+
     /// Gives the response. `headers` are lines of name and value.
     #[wasm_bindgen(method, catch)]
     pub fn reply(this: &Edge, status: u16, headers: &str, body: Option<&str>) -> Result<(), JsValue>;

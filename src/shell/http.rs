@@ -99,6 +99,10 @@ const DRAINED: usize = 4;
 pub struct Body(pub Rc<Edge>);
 
 impl seams::Body for Body {
+    fn expected(&self, most: usize) -> usize {
+        self.0.expected(most)
+    }
+
     async fn read(self, most: usize) -> Result<Vec<u8>, Reject> {
         const BROKEN: Reject = Reject::MalformedRequest("The body broke off, or took too long.");
         let body = JsFuture::from(self.0.body(most, most.saturating_mul(DRAINED)));

@@ -244,3 +244,43 @@ pub fn call_bound(
     let input = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(TEMPLATE_TOKENS);
     model.dearest(from, until).bound(input, settings.max_output_tokens)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::policy::settings::Entry;
+
+    #[test]
+    fn what_is_set_aside_pays_for_two_calls_of_the_dearest_upstream() {
+        let now = UnixMillis::from_seconds(1_800_000_000);
+        let worst = |model: &str, openai: bool| {
+            let mut entries = BTreeMap::from([
+                ("TOKEN_KEYS", "a=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+                ("OPERATOR_KEYS", "b=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"),
+                ("API_KEY", "not-a-key"),
+                ("MODEL", model),
+            ]);
+            entries.extend(openai.then_some(("API_KEY_OPENAI", "not-a-key-either")));
+            let text = |(name, value): (&str, &str)| (name.to_owned(), Entry::Text(value.to_owned()));
+            let settings = Settings::read(&entries.into_iter().map(text).collect()).unwrap();
+            let until = now.plus(settings.upstream_timeout);
+            let calls: Vec<NanoUsd> = settings
+                .upstreams
+                .iter()
+                .map(|to| call_bound(&settings, to.model, 1_000, now, until).saturating_mul(2))
+                .collect();
+            (worst_cost(&settings, 1_000, now), calls)
+        };
+        // The dearer one second, and first.
+        for (model, dearest) in [("deepseek-flash", 1), ("gpt-4o", 0)] {
+            let (aside, calls) = worst(model, true);
+            assert_eq!(calls.len(), 2);
+            assert!(calls[dearest] > calls[1 - dearest], "{model}: {calls:?}");
+            assert_eq!(aside, calls[dearest], "{model}");
+            let (aside, calls) = worst(model, false);
+            assert_eq!(vec![aside], calls);
+        }
+    }
+}

@@ -132,6 +132,24 @@ impl Verified {
 }
 
 impl Verifying {
+    /// Who calls: of a signed request whoever signed its head, with this body or another.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.0 {
+            Pending::Nothing(verified) => verified.subject.to_string(),
+            Pending::Digest(signed) => signed.machine().to_string(),
+        }
+    }
+
+    /// The plan that the credential names, or `standard`.
+    #[must_use]
+    pub fn plan(&self) -> &str {
+        match &self.0 {
+            Pending::Nothing(verified) => verified.plan(),
+            Pending::Digest(_) => STANDARD,
+        }
+    }
+
     /// A refusal before the body was held against what was signed. Where that is still to be done, nobody
     /// is known yet.
     #[must_use]

@@ -48,6 +48,12 @@ pub struct SignedBy {
 }
 
 impl Signed {
+    /// The machine that signed the head.
+    #[must_use]
+    pub const fn machine(&self) -> &MachineId {
+        &self.by.machine
+    }
+
     /// Holds the body, as received, against the signed digest. A body that no digest covers is
     /// refused, whatever the head said of it.
     ///

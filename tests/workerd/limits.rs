@@ -3,10 +3,14 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::front_door::NO_CV2;
-use crate::support::credentials::bearer;
+use crate::support::credentials::{bearer, claims};
+use crate::support::door::Door as _;
 use crate::support::faulty::Faulty;
 use crate::support::gateway::{Gateway, Settings, request_body};
+use crate::support::overview::Overview;
 use crate::support::{random_word, wait_for};
 
 /// One an hour, so that no bucket fills while a test runs.
@@ -74,4 +78,39 @@ fn a_third_request_in_flight_is_refused_until_one_ends() {
     });
     let again = wait_for(Duration::from_secs(20), || (ask().status == 200).then_some(()));
     assert!(again.is_some(), "a place is free again");
+}
+
+#[test]
+fn a_plan_that_is_not_configured_is_forbidden() {
+    let machine = format!("planless-{}", random_word());
+    let mut claims = claims(&machine);
+    claims["plan"] = json!("nowhere");
+    let authorization = bearer(&SLOW.key().sign(&SLOW.key().header(), &claims));
+    let question = request_body(NO_CV2);
+    SLOW.post("/v1/analyze", &authorization, &question).assert_problem(403, "forbidden");
+    SLOW.look(&authorization).assert_problem(403, "forbidden");
+}
+
+#[test]
+fn a_machine_looks_twenty_times_at_once_and_others_do_not_notice() {
+    let settings = Settings::new();
+    let gateway = Gateway::start(settings.clone());
+    let look = |machine: &str| gateway.look(&bearer(&gateway.key().token(machine)));
+    let asked = || {
+        let look = Overview::of(&gateway, &settings);
+        look.shards().iter().filter_map(|shard| shard["operations"]["requests"].as_u64()).sum::<u64>()
+    };
+    let before = asked();
+    let replies: Vec<_> = (0..200).map(|_| look("looker")).collect();
+    let seen = replies.iter().filter(|reply| reply.status == 200).count();
+    // Ten more in a minute, which a slow machine may take.
+    assert!((20..=40).contains(&seen), "{seen}");
+    for reply in replies.iter().filter(|reply| reply.status != 200) {
+        reply.assert_problem(429, "rate-limited");
+        assert!((1..=6).contains(&reply.retry_after()), "{reply:?}");
+    }
+    let cost = asked() - before;
+    assert!(cost <= seen as u64 + 10, "{cost} requests to the ledger for {seen} looks");
+    assert_eq!(look("another").status, 200);
+    assert_eq!(gateway.analyze("/v1/analyze", "looker", NO_CV2).status, 200, "a look takes no token");
 }

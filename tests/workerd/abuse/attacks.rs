@@ -92,7 +92,7 @@ pub const ALL: [Attack; 14] = [
         name: "slow bodies of a machine",
         means: Means::Slow(200, true),
         anonymous: false,
-        answers: &["held open", "400 malformed-request"],
+        answers: &["held open", "400 malformed-request", "429 rate-limited"],
         is_free: true,
     },
     Attack {

@@ -1,4 +1,5 @@
-//! Bodies whose length is not what their head tells: in chunks besides, or packed. Neither may fill the memory.
+//! Bodies whose length is not what their head tells, in chunks besides, or packed; and many that are nearly there. None
+//! of them may fill the memory.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,6 +14,7 @@ use crate::support::client::Reply;
 use crate::support::door::Door as _;
 use crate::support::fleet::Fleet;
 use crate::support::gateway::{Settings, request_body};
+use crate::support::{raw, wait_for};
 
 const MIB: usize = 1 << 20;
 /// What is sent, or unpacked.
@@ -103,4 +105,60 @@ fn a_model_that_packs_much_into_little_fails() {
         let reply = fleet.member("worker").send("POST", "/v1/analyze", &headers, Some(&question));
         reply.assert_problem(502, "upstream-failed");
     });
+}
+
+/// Sends all but the end of a large body, where nobody says before that it is not taken; the answer, if one comes.
+fn send_most(port: u16, head: &str) -> Option<Reply> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    stream.set_write_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    let begun = format!("{head}Content-Length: {MIB}\r\n\r\n");
+    stream.write_all(begun.as_bytes()).expect("the head is taken");
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+    if let Some(reply) = raw::read(&stream) {
+        return Some(reply);
+    }
+    let _ = stream.write_all(&vec![b' '; MIB - 500]);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    raw::read(&stream)
+}
+
+#[test]
+fn one_machine_holds_few_large_bodies_and_others_do_not_notice() {
+    let (fleet, settings) = worker(crate::support::process::free_port());
+    let worker = fleet.member("worker");
+    let authorization = token(settings.key(), "holder", None);
+    let head = head("POST", "/v1/analyze", &[("Authorization", authorization.as_str())]);
+    let large = {
+        let mut body = request_body(NO_CV2);
+        body.resize(MIB - 500, b' ');
+        body
+    };
+    let ask = |machine: &str, body: &[u8]| {
+        let authorization = token(settings.key(), machine, None);
+        let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        worker.send("POST", "/v1/analyze", &headers, Some(body))
+    };
+    assert_hardly_grows(&fleet, "bodies that are held", || {
+        std::thread::scope(|scope| {
+            let held: Vec<_> = (0..100).map(|_| scope.spawn(|| send_most(worker.port(), &head))).collect();
+            std::thread::sleep(Duration::from_secs(6));
+            assert_eq!(ask("another", &large).status, 200);
+            assert_eq!(ask("holder", &request_body(NO_CV2)).status, 200, "small ones are not concerned");
+            let refused = ask("holder", &large);
+            refused.assert_problem(429, "rate-limited");
+            assert_eq!(refused.header("retry-after"), Some("5"), "{refused:?}");
+            let answers: Vec<Reply> =
+                held.into_iter().filter_map(|sender| sender.join().expect("a sender ends")).collect();
+            assert_eq!(answers.len(), 96, "four are held");
+            for reply in &answers {
+                reply.assert_problem(429, "rate-limited");
+            }
+        });
+    });
+    // Their senders have hung up.
+    let served = wait_for(Duration::from_secs(60), || {
+        std::thread::sleep(Duration::from_secs(1));
+        (ask("holder", &large).status == 200).then_some(())
+    });
+    assert!(served.is_some(), "it is not served any more");
 }

@@ -262,6 +262,8 @@ impl Crowd {
                     && (kind == Kind::Stranger
                         || kind == Kind::Signed && self.is_excused(&self.clock, asked_at))
             }
+            // Somebody who looks too often.
+            429 => is("rate-limited") && kind == Kind::Look,
             503 => is("ledger-unavailable") && self.is_excused(&self.ledger, asked_at),
             502 => is("upstream-failed"),
             504 => is("upstream-timeout"),

@@ -2,6 +2,7 @@
 
 mod admitted;
 mod alarm;
+mod full;
 mod leased;
 mod listed;
 mod written;

@@ -1,0 +1,162 @@
+//! Bodies that are under way in this isolate. It has 128 MB for everything
+//! (developers.cloudflare.com/workers/platform/limits), and of a body as much of it is taken as has come, however
+//! slowly the rest does: so one caller has only so many of them, and all callers together so many bytes of large ones.
+//! What honest clients send is small, and there in milliseconds.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::units::UnixMillis;
+
+/// A body of more bytes than this is a large one. The longest of the corpus of failures has half of it.
+const LARGE: usize = 65_536;
+/// How many small ones of a caller are under way at once, and how many large ones.
+const MOST_SMALL: usize = 128;
+const MOST_LARGE: usize = 4;
+/// How many bytes of large ones of all callers.
+const MOST_BYTES: usize = 50_331_648;
+
+/// Them, by caller. In order and not by a hash: without a credential, callers choose what they are called by.
+#[derive(Debug, Default)]
+pub struct Underway {
+    of: BTreeMap<String, BTreeMap<u64, Body>>,
+    /// The next one's number.
+    next: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Body {
+    bytes: usize,
+    until: UnixMillis,
+}
+
+/// One of them, until this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    all: Rc<RefCell<Underway>>,
+    whose: String,
+    number: u64,
+}
+
+/// Begins one of `bytes` bytes, which is given up after `life`. `None` where there are too many.
+#[must_use]
+pub fn hold(
+    all: &Rc<RefCell<Underway>>,
+    whose: &str,
+    bytes: usize,
+    now: UnixMillis,
+    life: Duration,
+) -> Option<Held> {
+    let number = all.borrow_mut().begin(whose, Body { bytes, until: now.plus(life) }, now)?;
+    Some(Held { all: Rc::clone(all), whose: whose.to_owned(), number })
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Nobody else has it on loan: a step here ends before another begins.
+        if let Ok(mut all) = self.all.try_borrow_mut() {
+            all.end(&self.whose, self.number);
+        }
+    }
+}
+
+impl Body {
+    const fn is_large(self) -> bool {
+        self.bytes > LARGE
+    }
+}
+
+impl Underway {
+    fn begin(&mut self, whose: &str, body: Body, now: UnixMillis) -> Option<u64> {
+        if !self.has_room(whose, body) {
+            // The platform ends what is done for a request whose client is gone, and drops nothing of it.
+            self.of.values_mut().for_each(|bodies| bodies.retain(|_, body| now <= body.until));
+            self.of.retain(|_, bodies| !bodies.is_empty());
+            if !self.has_room(whose, body) {
+                return None;
+            }
+        }
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        self.of.entry(whose.to_owned()).or_default().insert(number, body);
+        Some(number)
+    }
+
+    fn has_room(&self, whose: &str, body: Body) -> bool {
+        let most = if body.is_large() { MOST_LARGE } else { MOST_SMALL };
+        let alike = |other: &&Body| other.is_large() == body.is_large();
+        if self.of.get(whose).is_some_and(|bodies| bodies.values().filter(alike).count() >= most) {
+            return false;
+        }
+        let others = self.of.values().flat_map(BTreeMap::values).filter(|other| other.is_large());
+        let others = others.fold(0_usize, |sum, other| sum.saturating_add(other.bytes));
+        // One comes in always, whatever MAX_BODY_BYTES is.
+        !body.is_large() || others == 0 || others.saturating_add(body.bytes) <= MOST_BYTES
+    }
+
+    fn end(&mut self, whose: &str, number: u64) {
+        let Some(bodies) = self.of.get_mut(whose) else { return };
+        bodies.remove(&number);
+        if bodies.is_empty() {
+            self.of.remove(whose);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: Duration = Duration::from_secs(43);
+    const MEGABYTE: usize = 1_048_576;
+
+    fn at(seconds: u64) -> UnixMillis {
+        UnixMillis::from_seconds(1_800_000_000 + seconds)
+    }
+
+    fn begin(all: &Rc<RefCell<Underway>>, whose: &str, bytes: usize, seconds: u64) -> Option<Held> {
+        hold(all, whose, bytes, at(seconds), LIFE)
+    }
+
+    #[test]
+    fn a_caller_has_few_large_ones_and_more_small_ones_and_others_do_not_notice() {
+        for (bytes, most) in [(LARGE + 1, 4), (LARGE, 128), (0, 128)] {
+            let all = Rc::default();
+            let mut held: Vec<Option<Held>> = (0..most).map(|_| begin(&all, "a", bytes, 0)).collect();
+            assert!(held.iter().all(Option::is_some), "{bytes}");
+            assert!(begin(&all, "a", bytes, 0).is_none(), "{bytes}");
+            assert!(begin(&all, "b", bytes, 0).is_some(), "{bytes}");
+            let other = if bytes > LARGE { 1 } else { MEGABYTE };
+            assert!(begin(&all, "a", other, 0).is_some(), "{bytes}");
+            drop(held.pop());
+            assert!(begin(&all, "a", bytes, 0).is_some(), "one has ended");
+        }
+    }
+
+    #[test]
+    fn all_large_ones_together_have_a_bound_and_small_ones_pass_it() {
+        let all = Rc::default();
+        let names: Vec<String> = (0..12).map(|number| format!("a{number}")).collect();
+        let held: Vec<Held> =
+            names.iter().flat_map(|name| (0..4).filter_map(|_| begin(&all, name, MEGABYTE, 0))).collect();
+        assert_eq!(held.len(), 48);
+        assert!(begin(&all, "b", MEGABYTE, 0).is_none());
+        assert!(begin(&all, "b", LARGE, 0).is_some());
+        drop(held);
+        assert!(begin(&all, "b", MEGABYTE, 0).is_some());
+        assert!(all.borrow().of.is_empty(), "nothing is left of what has ended");
+        assert!(begin(&all, "b", 60 * MEGABYTE, 0).is_some(), "one alone is let in");
+    }
+
+    #[test]
+    fn what_was_never_ended_counts_no_longer_than_it_could_last() {
+        let all = Rc::default();
+        for _ in 0..4 {
+            std::mem::forget(begin(&all, "a", MEGABYTE, 0));
+        }
+        assert!(begin(&all, "a", MEGABYTE, 43).is_none());
+        assert!(begin(&all, "a", MEGABYTE, 44).is_some());
+    }
+}
