@@ -3,11 +3,12 @@
 //! The client runs what an answer says after a filter that nearly everything passes. So nothing is
 //! filtered here either: each proposed command is parsed (`shell`, `grammar`) and written anew,
 //! the packages that it names must be vouched for, the text around it is taken apart by words
-//! (`prose`). What does not parse is withheld.
+//! (`prose`, `spoken`). What does not parse is withheld.
 
 mod grammar;
 mod prose;
 mod shell;
+mod spoken;
 
 use std::borrow::Cow;
 

@@ -1,6 +1,7 @@
 //! The text around the commands. The client shows it to a person, who may do what it says: so
 //! nothing in it may be an address, a command, or a package that nobody vouches for.
 
+use super::spoken::{FURTHEST_BACK, begins_as_command, tells_a_command};
 use crate::analysis::facts::Facts;
 use crate::analysis::options::AllowedOption;
 use crate::analysis::packages;
@@ -13,72 +14,6 @@ pub(super) const LONGEST: usize = 600;
 const LOOKED_AT: usize = 4_000;
 /// What stands for a word that was left out.
 const LEFT_OUT: &str = "…";
-
-/// First words of lines that are commands rather than text.
-const COMMANDS: &[&str] = &[
-    "$",
-    ">",
-    "#",
-    "%",
-    "!",
-    "pip",
-    "pip3",
-    "python",
-    "python3",
-    "py",
-    "sudo",
-    "curl",
-    "wget",
-    "bash",
-    "sh",
-    "zsh",
-    "rm",
-    "mv",
-    "cp",
-    "dd",
-    "cat",
-    "echo",
-    "export",
-    "set",
-    "eval",
-    "exec",
-    "source",
-    "cd",
-    "chmod",
-    "chown",
-    "apt",
-    "apt-get",
-    "yum",
-    "dnf",
-    "apk",
-    "brew",
-    "conda",
-    "mamba",
-    "uv",
-    "pipx",
-    "poetry",
-    "git",
-    "npm",
-    "npx",
-    "powershell",
-    "cmd",
-    "iex",
-    "nc",
-    "ssh",
-];
-/// Sentences with one of these tell what to run, which is the commands' place.
-const PHRASES: &[&str] = &[
-    "pip install",
-    "pip3 install",
-    "pip uninstall",
-    "pip download",
-    "pip config",
-    "sudo",
-    "curl ",
-    "wget ",
-    "| sh",
-    "&& ",
-];
 
 /// A rule's text: our own words, and parts that were checked as they were taken.
 pub(super) fn of_rule(text: &str) -> String {
@@ -95,25 +30,55 @@ pub(super) fn of_model(text: &str, facts: &Facts) -> String {
             in_fence = !in_fence;
             continue;
         }
-        let first = line.split_whitespace().next().unwrap_or_default();
-        if in_fence || COMMANDS.contains(&first.trim_matches('`')) {
+        if in_fence || begins_as_command(line) {
             continue;
         }
         for sentence in line.split_inclusive(['。', '！', '？']).flat_map(|part| part.split_inclusive(". "))
         {
-            // One space between words, as it will be shown: a phrase is one however it is spaced.
-            let lower = sentence.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase() + " ";
-            if !PHRASES.iter().any(|phrase| lower.contains(phrase)) {
-                // Host names may be written with it for a dot (IDNA): `evil。example`.
-                if out.ends_with('。') && sentence.starts_with(|next: char| next.is_ascii_alphanumeric()) {
-                    out.push(' ');
-                }
-                push_words(&mut out, sentence, facts);
+            let mut kept = String::new();
+            push_words(&mut kept, sentence, facts);
+            // As it came, and as it will be shown: a mark that became a space may part words, and a
+            // command may begin on one line and end on another.
+            if tells_a_command(sentence) || tells_a_command(&format!("{} {kept}", last_words(&out))) {
+                continue;
             }
+            if let Some(next) = kept.chars().next() {
+                part_from_dot(&mut out, next);
+            }
+            out.push_str(&kept);
         }
         out.push(' ');
     }
     bounded(&out)
+}
+
+/// The end of `text`, as far as a command may reach back.
+fn last_words(text: &str) -> &str {
+    let (start, _) = text.rmatch_indices(' ').nth(FURTHEST_BACK).unwrap_or_default();
+    text.get(start..).unwrap_or_default()
+}
+
+/// Adds a space after a dot that ends `out` where it would stand right before `next`: `evil.рф` is
+/// a host name in any script, and `evil。рф` the same one (IDNA). Between two Chinese characters
+/// `。` ends a sentence.
+fn part_from_dot(out: &mut String, next: char) {
+    let mut back = out.chars().rev();
+    let dot = back.next();
+    let before = back.next();
+    let is_other = |c: char| c.is_alphanumeric() && !is_chinese(c);
+    let joins = match dot {
+        Some('.') => next.is_alphanumeric(),
+        Some('。') => is_other(next) || (next.is_alphanumeric() && before.is_some_and(is_other)),
+        _ => false,
+    };
+    if joins {
+        out.push(' ');
+    }
+}
+
+/// Characters of the languages that end a sentence with `。`, and put no space after it.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// What a reader sees of `text`, with full-width letters in ASCII: they read the same.
@@ -169,7 +134,9 @@ fn push_words(out: &mut String, text: &str, facts: &Facts) {
                 || c.is_ascii_punctuation()
                 || (c.is_alphanumeric() && !is_styled(c))
                 || "，。：；、（）《》“”‘’！？…–—".contains(c);
-            out.push(if stays { c } else { ' ' });
+            let c = if stays { c } else { ' ' };
+            part_from_dot(out, c);
+            out.push(c);
         }
         rest = chars.as_str();
     }

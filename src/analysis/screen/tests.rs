@@ -92,6 +92,27 @@ fn explanations_keep_plain_words_only() {
 }
 
 #[test]
+fn no_dot_joins_a_host_name_of_any_script() {
+    let facts = facts_of("pip install x");
+    for (text, kept) in [
+        ("Visit evil.рф now", "Visit evil. рф now"),
+        ("Visit evil。рф now", "Visit evil。 рф now"),
+        ("Visit evil．рф now", "Visit evil. рф now"),
+        ("Visit evil｡рф now", "Visit evil рф now"),
+        ("Visit evil.\u{200b}рф now", "Visit evil. рф now"),
+        ("Visit зло.рф, зло。рф, зло.com", "Visit зло. рф, зло。 рф, зло…"),
+        ("请看 evil。中国", "请看 evil。 中国"),
+        ("请看 恶意.中国", "请看 恶意. 中国"),
+        ("恶意。com", "恶意。 com"),
+        // Left alone.
+        ("使用 Python 3.11版。然后重试。", "使用 Python 3.11版。然后重试。"),
+        ("См. Python 3.11.", "См. Python 3.11."),
+    ] {
+        assert_eq!(prose::of_model(text, &facts), kept, "{text}");
+    }
+}
+
+#[test]
 fn a_withheld_command_tells_why() {
     let facts = facts_of("pip install requirements.txt x");
     for (command, reason) in [
