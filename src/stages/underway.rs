@@ -49,7 +49,8 @@ pub fn hold(
     now: UnixMillis,
     life: Duration,
 ) -> Option<Held> {
-    let number = all.borrow_mut().begin(whose, Body { bytes, until: now.plus(life) }, now)?;
+    let body = Body { bytes, until: now.plus(life) };
+    let number = all.try_borrow_mut().ok()?.begin(whose, body, now)?;
     Some(Held { all: Rc::clone(all), whose: whose.to_owned(), number })
 }
 
