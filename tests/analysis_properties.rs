@@ -18,6 +18,7 @@ fn piece() -> impl Strategy<Value = String> {
             "ghp_FAKEfakeFAKE12", "Bearer ", "machine h login a password ", "a@b.example", "Authorization: ", "-u a:b", "Password for x: ",
             "pw=Zx81kQpW03mTnV7rYbL5", "SETTING=Zx81kQpW03mTnV7rYbL5cDfG", "hunter2-FAKE",
             "%3A%2F%2F", "%40", "auth=(", "password=a,", "login a password ", "/home/d'a", "file:///home/", ",x=", "--user a:", "')", "&b=", "[redacted],", "};",
+            "[\"token\"] = ", "[token]=", "token: |\n  ", "\n  - token: >\n     ", "\nENV TOKEN ", "setx TOKEN ", "api key: ", "curl -ua:b", "twine -px", "Cookie: a=\"",
         ]).prop_map(str::to_owned),
         1 => prop::sample::select(vec![
             "Command: pip install numpy==1.0 -i https://x\n", "\n--- SYSTEM INFO ---\n", "ERROR: ", "Could not find a version that satisfies the requirement ",
@@ -64,7 +65,7 @@ proptest! {
             "https://ci:{}@pypi.example/simple", "Authorization: Basic {}", "--password {}", "--token={}", "API_KEY={}", "\"password\": \"{}\"",
             "DB_PASSWORD='{}'", "https://h/x?token={}&y=1", "machine h login l password {}", "password = {}", "curl -u me:{} h", "PRIVATE-TOKEN: {}",
             "postgresql://app:{}@db:5432/prod", "export AWS_SECRET_ACCESS_KEY={}", "{\\\"token\\\": \\\"{}\\\"}", "_authToken={}", "'api_key': '{}'",
-            "Cookie: session={}", "proxy = me:{}@proxy:3128",
+            "Cookie: session={}", "Authorization: Token token=\"{}\"", "os.environ[\"API_TOKEN\"] = \"{}\"", "token: |\n  {}", "ENV TOKEN {}", "proxy = me:{}@proxy:3128",
         ]),
         before in "[a-z =\n]{0,6}",
         after in "[ \n]{1}[a-z ]{0,8}",

@@ -57,7 +57,10 @@ impl Line<'_> {
         }
         let run = self
             .until_within(start, GLANCE, |byte| !(byte.is_ascii_alphanumeric() || b"+/_-=".contains(&byte)));
-        if run == end && (looks_random(value) || (sign == b'=' && is_hex_secret(key, value))) {
+        if run == end
+            && (looks_random(value)
+                || (sign == b'=' && is_hex_secret(self.slice(name.start, name.end), value)))
+        {
             self.mark(start, end, MARK, true);
             return Some(end);
         }
@@ -65,10 +68,14 @@ impl Line<'_> {
         None
     }
 
-    /// The name left of the sign at `at`: bare, quoted, or bare inside a quoted pair.
+    /// The name left of the sign at `at`: bare, quoted, bare inside a quoted pair, of two words, or
+    /// in brackets before an equals sign.
     fn name_before(&self, at: usize) -> Option<Name> {
         let space = self.back(at, |byte| byte == b' ');
         let quote_before = |at: usize| self.before(at).filter(|byte| b"\"'`".contains(byte));
+        // `os.environ["NAME"] = value`, `config[name] = value`.
+        let in_brackets = self.byte(at) == Some(b'=') && self.before(space) == Some(b']');
+        let space = space.saturating_sub(usize::from(in_brackets));
         let closing = quote_before(space);
         let mut end = if closing.is_some() { space.saturating_sub(1) } else { space };
         if closing.is_some() && self.before(end) == Some(b'\\') {
@@ -77,17 +84,50 @@ impl Line<'_> {
         let start = self.back(end, is_name_byte);
         // `--name=value`: the dashes are no part of the name.
         let start = self.until(start, |byte| byte != b'-').min(end);
-        if start >= end {
+        if start >= end || (in_brackets && !self.is_in_brackets(start, closing)) {
             return None;
         }
+        let start = if closing.is_none() { self.first_of_two(start, end) } else { start };
         // `"Authorization: x"`: the quote opens before the name and closes after the value.
         let opening = if closing.is_none() { quote_before(start) } else { None };
         let is_option = self.slice(start.saturating_sub(2), start) == b"--";
         Some(Name { start, end, opening, is_option, is_quoted: closing.is_some() })
     }
 
+    /// Whether a bracket stands before the name that begins at `start`, and the quote that closes it.
+    /// What an earlier redaction put in brackets is no name.
+    fn is_in_brackets(&self, start: usize, quote: Option<u8>) -> bool {
+        let bracket = match quote {
+            Some(_) if self.before(start) != quote => return false,
+            Some(_) => {
+                let open = start.saturating_sub(1);
+                open.saturating_sub(usize::from(self.before(open) == Some(b'\\')))
+            }
+            None => start,
+        };
+        self.before(bracket) == Some(b'[') && self.own_mark(bracket.saturating_sub(1)).is_none()
+    }
+
+    /// Where the name that begins at `start` begins with the word before it: `api key`.
+    fn first_of_two(&self, start: usize, end: usize) -> usize {
+        const FIRST: [&[u8]; 3] = [b"api", b"secret", b"access"];
+        if !self.slice(start, end).eq_ignore_ascii_case(b"key") || self.before(start) != Some(b' ') {
+            return start;
+        }
+        let space = start.saturating_sub(1);
+        let first = self.back(space, is_name_byte);
+        let word = self.slice(first, space);
+        if FIRST.iter().any(|other| other.eq_ignore_ascii_case(word)) { first } else { start }
+    }
+
     /// Where the value behind a sign begins and ends.
-    fn value_after(&self, after: usize, name: &Name, whole_line: bool, announced: bool) -> (usize, usize) {
+    fn value_after(
+        &mut self,
+        after: usize,
+        name: &Name,
+        whole_line: bool,
+        announced: bool,
+    ) -> (usize, usize) {
         let mut start = self.until_within(after, 16, |byte| byte != b' ' && byte != b'\t');
         if matches!(self.byte(start), Some(b'b' | b'u' | b'r' | b'f'))
             && matches!(self.byte(start.saturating_add(1)), Some(b'"' | b'\''))
@@ -110,10 +150,17 @@ impl Line<'_> {
         let is_header = announced && (ends(b"authorization") || ends(b"cookie"));
         let end = match name.opening {
             Some(quote) => self.closing(start, quote, false, self.bytes.len()),
-            _ if whole_line || is_header => {
-                let end = self.until(start, |byte| is_header && b"\"'`".contains(&byte));
+            _ if is_header => {
+                // RFC 9110, 11.2: its value may hold quoted strings: `Token token="value"`. One that
+                // opened before the name ends it: `curl -H 'x; Cookie: a'`.
+                let begin = name.start.saturating_sub(usize::from(name.is_quoted));
+                let end = match self.open_quote(begin) {
+                    Some(quote) => self.closing(start, quote, false, self.bytes.len()),
+                    None => self.bytes.len(),
+                };
                 self.trimmed(start, end)
             }
+            _ if whole_line => self.trimmed(start, self.bytes.len()),
             _ if name.is_option => {
                 self.until(start, |byte| byte.is_ascii_whitespace() || b"\"'".contains(&byte))
             }
@@ -165,6 +212,30 @@ impl Line<'_> {
             at = at.saturating_add(if escaped { 1 } else { 2 });
         }
         at.min(last)
+    }
+
+    /// The quote that is open at `at`. Each byte of the line is looked at once: `at` only grows.
+    fn open_quote(&mut self, at: usize) -> Option<u8> {
+        let letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+        while self.quotes_until < at {
+            let place = self.until_within(self.quotes_until, at.saturating_sub(self.quotes_until), |byte| {
+                b"\"'`\\".contains(&byte)
+            });
+            let found = self.byte(place).filter(|_| place < at);
+            let next = place.saturating_add(1);
+            // `can't`: no quote.
+            let is_apostrophe = found == Some(b'\'') && letter(self.before(place)) && letter(self.byte(next));
+            match found {
+                // What it escapes is passed over.
+                Some(b'\\') => {}
+                Some(_) if is_apostrophe => {}
+                Some(_) if self.quote == found => self.quote = None,
+                Some(_) if self.quote.is_none() => self.quote = found,
+                _ => {}
+            }
+            self.quotes_until = next.saturating_add(usize::from(found == Some(b'\\')));
+        }
+        self.quote
     }
 
     fn trimmed(&self, start: usize, end: usize) -> usize {

@@ -114,6 +114,21 @@ const HOSTILE: &[&str] = &[
     "ssecret=",
     "passpass",
     "credential",
+    "x[\"token\"] = ",
+    "x]=",
+    "Cookie: a\" ",
+    "'a Cookie: b' ",
+    "\"a\\' Cookie: b",
+    "api key: ",
+    "curl -ua:b ",
+    "curl -ua ",
+    "twine -px ",
+    "ENV TOKEN ",
+    "setx TOKEN a ",
+    "token: |\n",
+    "token: |\n  a\n",
+    "- - ",
+    " - token: >\n",
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::named::begins_chinese_name;
 use super::secrets::Found;
-use super::words::{begins_token, names_a_secret, token_at};
+use super::words::{begins_token, token_at};
 use super::{EMAIL_MARK, MARK, USER_MARK, work};
 
 /// How far a look back or ahead goes for a name, a host or a user.
@@ -20,12 +20,24 @@ pub(super) struct Line<'a> {
     pub(super) is_prompt: bool,
     /// Up to where values have been looked at for randomness and found plain.
     pub(super) plain_until: usize,
+    /// The quote that is open there, and up to where quotes have been looked for.
+    pub(super) quote: Option<u8>,
+    pub(super) quotes_until: usize,
 }
 
 /// Adds the secrets of `line`, which begins at `offset` of the text.
 pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
-    let mut line = Line { bytes: line.as_bytes(), offset, found, is_prompt: false, plain_until: 0 };
+    let mut line = Line {
+        bytes: line.as_bytes(),
+        offset,
+        found,
+        is_prompt: false,
+        plain_until: 0,
+        quote: None,
+        quotes_until: 0,
+    };
     line.netrc();
+    line.declared();
     let stops = &*STOPS;
     let mut at = 0_usize;
     loop {
@@ -187,53 +199,6 @@ impl Line<'_> {
         self.mark(start, end, MARK, true);
         // On behind the at sign.
         Some(end.saturating_add(3))
-    }
-
-    /// `--password value`, `-u name:password`. `at` is the first dash.
-    fn option(&mut self, at: usize) -> Option<usize> {
-        if self.before(at).is_some_and(|byte| !ends_word(byte) && !b"[(,".contains(&byte)) {
-            return None;
-        }
-        let name_start = self.until(at, |byte| byte != b'-');
-        let name_end = self.until(name_start, |byte| !is_name_byte(byte));
-        let gap = self.until_within(name_end, 8, |byte| !b" \t\"',".contains(&byte));
-        let next_option = self.byte(gap) == Some(b'-')
-            && self.byte(gap.saturating_add(1)).is_none_or(|byte| byte == b'-' || byte.is_ascii_alphabetic());
-        if gap == name_end || next_option {
-            return None;
-        }
-        let name = self.slice(name_start, name_end);
-        let secret = names_a_secret(name);
-        // Only then is it worth the way to the value's end: `,-a,b` may stand a thousand times in a row.
-        // `twine upload -u bob -p SECRET`, `sshpass -p SECRET`.
-        let secret = secret || (name == b"p" && self.is_of_password_tool(at));
-        let logins: [&[u8]; 4] = [b"u", b"user", b"proxy-user", b"login"];
-        if !secret && !logins.contains(&name) {
-            return None;
-        }
-        let reach = if secret { self.bytes.len() } else { REACH };
-        let quote = self.before(gap).filter(|byte| b"\"'".contains(byte));
-        let value_end = match quote {
-            Some(quote) => self.closing(gap, quote, false, reach),
-            None => self.until_within(gap, reach, |byte| byte.is_ascii_whitespace()),
-        };
-        let value = self.slice(gap, value_end);
-        let login = value.iter().skip(1).any(|byte| *byte == b':');
-        let login = login && !value.contains(&b'/') && !value.contains(&b'\\');
-        if secret || login {
-            self.mark(gap, value_end, MARK, true);
-            return Some(value_end);
-        }
-        None
-    }
-
-    /// Whether the option at `at` belongs to a program whose `-p` is a password.
-    fn is_of_password_tool(&self, at: usize) -> bool {
-        const NEAR: usize = 96;
-        work::count(NEAR);
-        let head = self.slice(at.saturating_sub(NEAR), at);
-        let tools: [&[u8]; 2] = [b"sshpass ", b"twine "];
-        tools.iter().any(|tool| head.windows(tool.len()).any(|part| part == *tool))
     }
 
     /// `Bearer value`, `Basic value`, `token value` (RFC 9110, 11.6.2) without a header's name.

@@ -7,6 +7,7 @@
 //! changes, so that redacting twice is redacting once.
 
 mod assignment;
+mod block;
 mod clean;
 mod line;
 mod named;
@@ -14,6 +15,7 @@ mod netrc;
 mod person;
 mod secrets;
 mod spread;
+mod told;
 mod words;
 mod work;
 

@@ -31,16 +31,22 @@ impl Line<'_> {
             if secret_next && self.byte(start) == Some(b'"') {
                 let start = start.saturating_add(1);
                 end = self.closing(start, b'"', false, self.bytes.len());
-                self.mark(start, end, MARK, true);
+                self.mark_secret(start, end);
                 secret_next = false;
             } else if secret_next {
-                self.mark(start, end, MARK, true);
+                self.mark_secret(start, end);
                 secret_next = false;
             } else {
                 let word = self.slice(start, end);
                 secret_next = word == b"login" || word == b"password" || word == b"account";
             }
             at = end.max(at.saturating_add(1));
+        }
+    }
+    /// A mark put where one stands already would hide what stands before it from the walk.
+    fn mark_secret(&mut self, start: usize, end: usize) {
+        if self.slice(start, end) != MARK.as_bytes() {
+            self.mark(start, end, MARK, true);
         }
     }
 }

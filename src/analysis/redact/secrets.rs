@@ -1,6 +1,7 @@
 //! Finds secrets line by line, and key blocks over lines.
 
 use super::MARK;
+use super::block::Block;
 use super::line::scan_line;
 
 /// A part of the text to be replaced.
@@ -56,23 +57,35 @@ pub(super) fn find(text: &str, before: Option<&str>) -> Found {
         return found;
     }
     let mut offset = 0_usize;
+    let mut block = Block::default();
     let mut old = before.map(|before| before.split_inclusive('\n'));
     for line in text.split_inclusive('\n') {
         let is_settled = old.as_mut().is_some_and(|old| old.next() == Some(line));
-        if !is_settled {
-            scan_line(line.strip_suffix('\n').unwrap_or(line), offset, &mut found);
+        let bare = line.strip_suffix('\n').unwrap_or(line);
+        if !add_block(&mut block, bare, offset, &mut found) && !is_settled {
+            scan_line(bare, offset, &mut found);
         }
         offset = offset.saturating_add(line.len());
     }
     found
 }
 
+/// Adds what of `line` is a secret because a line above it says so; whether it is one.
+fn add_block(block: &mut Block, line: &str, offset: usize, found: &mut Found) -> bool {
+    let Some((start, end)) = block.go_on(line) else { return false };
+    found.add(offset.saturating_add(start), offset.saturating_add(end), MARK, true);
+    true
+}
+
 /// The same for a text in which key blocks may begin.
 fn find_around_blocks(text: &str, found: &mut Found) {
     let mut offset = 0_usize;
     let mut in_key_block = false;
+    let mut block = Block::default();
     for line in text.split_inclusive('\n') {
         let bare = line.strip_suffix('\n').unwrap_or(line);
+        // All of the line then, and a key block may begin on it: what is found in it is part of that.
+        add_block(&mut block, bare, offset, found);
         let scanned = if in_key_block { key_block_part(bare) } else { 0 };
         let indent = bare.len().saturating_sub(bare.trim_start().len());
         found.add(offset.saturating_add(indent), offset.saturating_add(scanned), MARK, false);

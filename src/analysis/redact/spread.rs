@@ -31,10 +31,10 @@ impl Known {
             let value = value.split_once(':').map_or(value, |(_, password)| password);
             let decoded = percent_decoded(value);
             // A value that takes the rest of its line may hold the secret among other words, a
-            // cookie by its own name.
+            // cookie by its own name, in quotes or not.
             for word in value.split([' ', '\t', ';', ',']).take(8) {
-                add(&mut secrets, word);
-                add(&mut secrets, word.split_once('=').map_or("", |(_, part)| part));
+                let part = word.split_once('=').map_or("", |(_, part)| part);
+                [word, part].into_iter().for_each(|part| add(&mut secrets, part.trim_matches(['"', '\''])));
             }
             add(&mut secrets, decoded.as_deref().unwrap_or_default());
         }

@@ -113,7 +113,47 @@ const LINES: &[(&str, &str)] = &[
     ("file=%2Fhome%2Falice%2Fx", "file=%2Fhome%2F[user]%2Fx"),
     ("/home1/alice/x /home/corp.example/alice/x", "/home1/[user]/x /home/[user]/x"),
     ("AccessKeyId LTAI5tFAKEfake0000", "AccessKeyId [redacted]"),
+    ("Authorization: Token token=\"FAKE\"", "Authorization: [redacted]"),
+    ("Authorization: Bearer \"FAKE\"", "Authorization: [redacted]"),
+    ("> Authorization: OAuth oauth_token=\"FAKE\", b=\"FAKE\" ", "> Authorization: [redacted] "),
+    ("can't: Cookie: a=1; session=\"FAKE\"", "can't: Cookie: [redacted]"),
+    (
+        "curl -H 'Authorization: Token token=\"FAKE\"' https://x",
+        "curl -H 'Authorization: [redacted]' https://x",
+    ),
+    (
+        "curl -H 'X: \\'y; Cookie: a=\"FAKE\"' -H \"B: c\" x",
+        "curl -H 'X: \\'y; Cookie: [redacted]' -H \"B: c\" x",
+    ),
+    ("curl -H 'B: c' x Cookie: a=\"FAKE\"", "curl -H 'B: c' x Cookie: [redacted]"),
+    ("\"Cookie\": a=\"FAKE\"", "\"Cookie\": [redacted]"),
+    ("os.environ[\"API_TOKEN\"] = \"FAKE\" # x", "os.environ[\"API_TOKEN\"] = \"[redacted]\" # x"),
+    ("config['password']='a FAKE'", "config['password']='[redacted]'"),
+    ("environ[\\\"TOKEN\\\"] = \\\"FAKE\\\"", "environ[\\\"TOKEN\\\"] = \\\"[redacted]\\\""),
+    ("config[token] = FAKE; x", "config[token] = [redacted]; x"),
+    ("os.environ['USER'] = 'alice'", "os.environ['USER'] = '[redacted]'"),
+    ("api key: FAKE x", "api key: [redacted]"),
+    ("the API key: FAKE x", "the API key: [redacted] x"),
+    ("my secret key = \"a FAKE\"", "my secret key = \"[redacted]\""),
+    ("curl -uci:FAKE https://x", "curl -u[redacted] https://x"),
+    ("docker login -u ci -p FAKE h", "docker login -u ci -p [redacted] h"),
+    ("docker login -pFAKE h", "docker login -p[redacted] h"),
+    ("twine upload -u ci -phunter2-FAKE d", "twine upload -u ci -p[redacted] d"),
+    ("ENV API_TOKEN a FAKE", "ENV API_TOKEN [redacted]"),
+    ("Step 3/9 : ENV TOKEN FAKE", "Step 3/9 : ENV TOKEN [redacted]"),
+    ("#7 [3/9] ENV TOKEN FAKE", "#7 [3/9] ENV TOKEN [redacted]"),
+    ("C:\\x>SETX TOKEN \"FAKE\" /M", "C:\\x>SETX TOKEN [redacted]"),
+    ("https://ci:FAKE@h $ setx TOKEN FAKE", "https://[redacted]@h $ setx TOKEN [redacted]"),
+    (
+        "machine https://ci:FAKE@h login a password FAKE",
+        "machine https://[redacted]@h login [redacted] password [redacted]",
+    ),
     // Left alone.
+    ("curl -u https://x -unless a b", "curl -u https://x -unless a b"),
+    ("mkdir -pbuild; cp -ua:b c", "mkdir -pbuild; cp -ua:b c"),
+    ("ENV PATH /usr/bin and the ENV token x", "ENV PATH /usr/bin and the ENV token x"),
+    ("the key: x, a primary key: y", "the key: x, a primary key: y"),
+    ("keyring[auth]: x, 'a'] = b, [x] = c", "keyring[auth]: x, 'a'] = b, [x] = c"),
     (
         "a.c:1:9: fatal error: libsecret/secret.h: No such file",
         "a.c:1:9: fatal error: libsecret/secret.h: No such file",
@@ -147,6 +187,34 @@ fn redacting_twice_is_redacting_once() {
     for (raw, _) in LINES {
         let once = redact(raw);
         assert_eq!(redact(once.as_str()), once, "{raw}");
+    }
+}
+
+#[test]
+fn the_lines_of_a_block_below_a_secrets_name_go() {
+    for sign in ["|", ">", "|-", ">-", "|+", ">+", "|2-", ">  # why"] {
+        for name in ["password: ", "- token: ", "\"api_key\": ", "'secret' : "] {
+            let (before, after) = ("  user:\n    x\n", "  next: a\n    b\n");
+            let raw = format!("{before}  {name}{sign}\n     first FAKE\n\n      second FAKE \n{after}");
+            let left = redact(&raw);
+            let left = left.as_str();
+            assert!(left.starts_with(before) && left.ends_with(after) && !left.contains("FAKE"), "{left}");
+            assert!(left.contains("\n     [redacted]\n\n      [redacted] \n"), "{left}");
+            assert_eq!(redact(left).as_str(), left);
+        }
+    }
+    let key =
+        "deploy_key: |\n  FAKE\n  -----BEGIN A KEY-----\n  RkFLRQ==\n  -----END A KEY-----\n  FAKE\nx\n";
+    let left = redact(key);
+    assert!(!left.as_str().contains("FAKE") && left.as_str().ends_with("\nx\n"), "{}", left.as_str());
+    for plain in [
+        "name: |\n  a\n",
+        "token:\n  a\n",
+        "error: unexpected token: >\n  a\n",
+        "token:|\n  a\n",
+        "- token: [redacted]\n  a: |\n    b\n",
+    ] {
+        assert!(redact(plain).as_str().contains("  a"), "{plain}");
     }
 }
 

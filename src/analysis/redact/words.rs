@@ -193,10 +193,10 @@ pub(super) fn is_hex_secret(name: &[u8], value: &[u8]) -> bool {
     true
 }
 
-/// Where the next word of `name` begins and ends, from `at` on: between `_`, `-`, `.`, and before a
+/// Where the next word of `name` begins and ends, from `at` on: between `_`, `-`, `.`, spaces, and before a
 /// capital that follows a small letter.
 fn next_word(name: &[u8], at: usize) -> Option<(usize, usize)> {
-    let is_mark = |byte: &u8| b"_-.".contains(byte);
+    let is_mark = |byte: &u8| b"_-. ".contains(byte);
     let start = at.checked_add(name.get(at..)?.iter().position(|byte| !is_mark(byte))?)?;
     let mut before = 0_u8;
     let ends = |byte: &u8| {

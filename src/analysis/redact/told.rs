@@ -1,0 +1,111 @@
+//! A secret that a command is told: as an option's value, or as a variable's.
+
+use super::line::{Line, REACH, ends_word, is_name_byte};
+use super::words::names_a_secret;
+use super::{MARK, work};
+
+/// Programs whose `-p` is a password.
+const PASSWORD_TOOLS: &[&[u8]] = &[b"sshpass ", b"twine ", b"docker login ", b"podman login "];
+/// Programs whose `-u` is a name and a password, without a space between as well.
+const LOGIN_TOOLS: &[&[u8]] = &[b"curl "];
+
+impl Line<'_> {
+    /// `--password value`, `-u name:password`. `at` is the first dash.
+    pub(super) fn option(&mut self, at: usize) -> Option<usize> {
+        if self.before(at).is_some_and(|byte| !ends_word(byte) && !b"[(,".contains(&byte)) {
+            return None;
+        }
+        let name_start = self.until(at, |byte| byte != b'-');
+        let name_end = self.until(name_start, |byte| !is_name_byte(byte));
+        let gap = self.until_within(name_end, 8, |byte| !b" \t\"',".contains(&byte));
+        let next_option = self.byte(gap) == Some(b'-')
+            && self.byte(gap.saturating_add(1)).is_none_or(|byte| byte == b'-' || byte.is_ascii_alphabetic());
+        // A name of several letters behind one dash may be a letter and its value.
+        if name_start == at.saturating_add(1)
+            && name_end > name_start.saturating_add(1)
+            && let Some(end) = self.attached(at, name_start, name_end)
+        {
+            return Some(end);
+        }
+        if gap == name_end || next_option {
+            return None;
+        }
+        let name = self.slice(name_start, name_end);
+        let secret = names_a_secret(name);
+        // Only then is it worth the way to the value's end: `,-a,b` may stand a thousand times in a row.
+        // `twine upload -u bob -p SECRET`, `sshpass -p SECRET`.
+        let secret = secret || (name == b"p" && self.is_of_tool(at, PASSWORD_TOOLS));
+        let logins: [&[u8]; 4] = [b"u", b"user", b"proxy-user", b"login"];
+        if !secret && !logins.contains(&name) {
+            return None;
+        }
+        let reach = if secret { self.bytes.len() } else { REACH };
+        let quote = self.before(gap).filter(|byte| b"\"'".contains(byte));
+        let value_end = match quote {
+            Some(quote) => self.closing(gap, quote, false, reach),
+            None => self.until_within(gap, reach, |byte| byte.is_ascii_whitespace()),
+        };
+        let value = self.slice(gap, value_end);
+        if secret || is_login(value) {
+            self.mark(gap, value_end, MARK, true);
+            return Some(value_end);
+        }
+        None
+    }
+
+    /// `curl -uname:password`, `twine upload -pSECRET`: a value right behind a letter. `at` is the dash.
+    fn attached(&mut self, at: usize, letter: usize, name_end: usize) -> Option<usize> {
+        let start = letter.saturating_add(1);
+        let (tools, reach) = match self.byte(letter)? {
+            b'p' => (PASSWORD_TOOLS, self.bytes.len()),
+            b'u' => (LOGIN_TOOLS, REACH),
+            _ => return None,
+        };
+        if !self.is_of_tool(at, tools) || names_a_secret(self.slice(letter, name_end)) {
+            return None;
+        }
+        let end = self.until_within(start, reach, ends_word);
+        if start >= end || (self.byte(letter) == Some(b'u') && !is_login(self.slice(start, end))) {
+            return None;
+        }
+        self.mark(start, end, MARK, true);
+        Some(end)
+    }
+
+    /// Whether one of `tools` stands near before the option at `at`.
+    fn is_of_tool(&self, at: usize, tools: &[&[u8]]) -> bool {
+        const NEAR: usize = 96;
+        work::count(NEAR);
+        let head = self.slice(at.saturating_sub(NEAR), at);
+        tools.iter().any(|tool| head.windows(tool.len()).any(|part| part == *tool))
+    }
+
+    /// A variable that a Dockerfile or Windows is told, without an equals sign: `ENV NAME value`,
+    /// `setx NAME value`, also behind a prompt or the number of a step.
+    pub(super) fn declared(&mut self) {
+        let head = self.slice(0, REACH.min(self.bytes.len()));
+        let after = |keyword: &[u8], is_like: fn(&[u8], &[u8]) -> bool| {
+            let at = head.windows(keyword.len()).position(|part| is_like(part, keyword))?;
+            let before = head.get(..at)?.trim_ascii_end().last();
+            before.is_none_or(|byte| b":]>$".contains(byte)).then(|| at.saturating_add(keyword.len()))
+        };
+        let name = after(b"ENV ", |a, b| a == b).or_else(|| after(b"setx ", <[u8]>::eq_ignore_ascii_case));
+        let Some(name) = name else { return };
+        let name = self.until_within(name, 16, |byte| byte != b' ');
+        let name_end = self.until_within(name, REACH, |byte| !is_name_byte(byte));
+        let start = self.until_within(name_end, 16, |byte| byte != b' ' && byte != b'\t');
+        let is_value = self.byte(start).is_some_and(|byte| !b":=".contains(&byte));
+        if start == name_end || !is_value || self.bytes.get(start..) == Some(MARK.as_bytes()) {
+            return;
+        }
+        if names_a_secret(self.slice(name, name_end)) {
+            self.mark(start, self.bytes.len(), MARK, true);
+        }
+    }
+}
+
+/// `name:password`, and no path.
+fn is_login(value: &[u8]) -> bool {
+    let has_password = value.iter().skip(1).any(|byte| *byte == b':');
+    has_password && !value.contains(&b'/') && !value.contains(&b'\\')
+}
