@@ -255,14 +255,14 @@ mod tests {
     #[test]
     fn what_is_set_aside_pays_for_two_calls_of_the_dearest_upstream() {
         let now = UnixMillis::from_seconds(1_800_000_000);
-        let worst = |model: &str, openai: bool| {
+        let worst = |model: &str, two: bool| {
             let mut entries = BTreeMap::from([
                 ("TOKEN_KEYS", "a=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
                 ("OPERATOR_KEYS", "b=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"),
                 ("API_KEY", "not-a-key"),
                 ("MODEL", model),
             ]);
-            entries.extend(openai.then_some(("API_KEY_OPENAI", "not-a-key-either")));
+            entries.extend(two.then_some(("API_KEY_DEEPSEEK", "not-a-key-either")));
             let text = |(name, value): (&str, &str)| (name.to_owned(), Entry::Text(value.to_owned()));
             let settings = Settings::read(&entries.into_iter().map(text).collect()).unwrap();
             let until = now.plus(settings.upstream_timeout);
@@ -274,7 +274,7 @@ mod tests {
             (worst_cost(&settings, 1_000, now), calls)
         };
         // The dearer one second, and first.
-        for (model, dearest) in [("deepseek-flash", 1), ("gpt-4o", 0)] {
+        for (model, dearest) in [("gpt-4o-mini", 1), ("deepseek-v4-pro", 0)] {
             let (aside, calls) = worst(model, true);
             assert_eq!(calls.len(), 2);
             assert!(calls[dearest] > calls[1 - dearest], "{model}: {calls:?}");
