@@ -13,7 +13,10 @@ pub const LOOKS_AT_ONCE: u32 = 20;
 
 /// The bucket of each who looked lately.
 #[derive(Debug, Default)]
-pub struct Looks(Buckets);
+pub struct Looks {
+    buckets: Buckets,
+    seen: UnixMillis,
+}
 
 impl Looks {
     /// Takes one look.
@@ -22,11 +25,16 @@ impl Looks {
     /// The nanoseconds to wait.
     pub fn take(&mut self, subject: &str, now: UnixMillis) -> Result<(), u64> {
         let Some(quota) = Quota::new(LOOKS_A_MINUTE, 60, LOOKS_AT_ONCE) else { return Ok(()) };
-        if self.0.is_stale(subject, now) {
-            // Nothing is kept elsewhere: this makes room for it.
-            self.0.read(subject, None, now);
+        // Once the clock has been set back, what was taken before would keep everybody out until it catches up.
+        if now < self.seen {
+            self.buckets = Buckets::default();
         }
-        match self.0.take(subject, quota, now) {
+        self.seen = now;
+        if self.buckets.is_stale(subject, now) {
+            // Nothing is kept elsewhere: this makes room for it.
+            self.buckets.read(subject, None, now);
+        }
+        match self.buckets.take(subject, quota, now) {
             Taken::Yes { .. } => Ok(()),
             Taken::No { wait, .. } => Err(wait),
         }
@@ -49,6 +57,7 @@ mod tests {
         assert_eq!(taken, 20 + 99);
         assert_eq!(looks.take("a", at(599_900)), Err(100_000_000));
         assert_eq!(looks.take("b", at(599_900)), Ok(()));
+        assert_eq!(looks.take("a", UnixMillis::from_millis(0)), Ok(()), "the clock is set back");
     }
 
     #[test]
