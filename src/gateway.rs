@@ -5,18 +5,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::ledger::bucket::Level;
-use crate::ledger::wire::{Command, Outcome, Refusal, Standing};
+use crate::ledger::wire::{Refusal, Standing};
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
-use crate::stages::admit::{Admitted, admit, known_to_wait, refused, within_the_strangers_share};
+use crate::stages::admit::{Admitted, admit, known_to_wait, within_the_strangers_share};
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
-use crate::stages::looks::{LOOKS_A_MINUTE, LOOKS_AT_ONCE};
 use crate::stages::record::record;
 use crate::units::UnixMillis;
 
@@ -162,7 +161,7 @@ fn body_life(most: usize) -> Duration {
 }
 
 /// Verifies the head. The provider's keys are looked at only for a token that they alone can verify.
-async fn identify<K: KeyStore>(
+pub(crate) async fn identify<K: KeyStore>(
     head: &Head,
     settings: &Settings,
     keys: &K,
@@ -235,77 +234,5 @@ pub(crate) fn json<T: Serialize>(status: u16, id: &str, result: Result<T, Reject
         Ok(Ok(body)) => Reply::new(status, "application/json", id, body),
         Ok(Err(_)) => problem::reply(&Reject::Misconfigured, id),
         Err(reject) => problem::reply(&reject, id),
-    }
-}
-
-/// `GET /v1/me`: 401, 403, 429, 503, or how the caller stands with its limits.
-pub async fn me<L: Ledger, B: Buckets, K: KeyStore>(
-    head: &Head,
-    id: &str,
-    settings: &Settings,
-    ledger: &L,
-    buckets: &B,
-    keys: &K,
-    now: UnixMillis,
-) -> Reply {
-    match look(head, settings, ledger, buckets, keys, now).await {
-        Ok((name, standing)) => {
-            let body = serde_json::json!({
-                "machine_id": name,
-                "plan": standing.plan,
-                "rate": {
-                    "requests": standing.rate_count,
-                    "window_seconds": standing.rate_window,
-                    "burst": standing.burst,
-                    "remaining": standing.level.remaining,
-                },
-                "concurrency": { "in_flight": standing.in_flight, "limit": standing.concurrency },
-                "spend": {
-                    "today_usd": standing.spent.to_string(),
-                    "cap_usd": standing.cap.to_string(),
-                    "resets_at": standing.resets_at.rfc3339(),
-                },
-                "request_id": id,
-            });
-            Reply::new(200, "application/json", id, body.to_string()).with_limits(&standing)
-        }
-        Err(reject) => problem::reply(&reject, id),
-    }
-}
-
-async fn look<L: Ledger, B: Buckets, K: KeyStore>(
-    head: &Head,
-    settings: &Settings,
-    ledger: &L,
-    buckets: &B,
-    keys: &K,
-    now: UnixMillis,
-) -> Result<(String, Standing), Reject> {
-    let verified = identify(head, settings, keys, now).await?.with_body(&[])?;
-    let verified =
-        within_the_strangers_share(verified, settings, buckets, now).map_err(|refused| refused.reject)?;
-    let subject = verified.subject().to_string();
-    if let Err(wait) = buckets.take_look(&subject, now) {
-        let level = Level { remaining: 0, next_in: wait };
-        let standing = Standing::unseen(verified.plan(), &settings.limits, level, now).map(|standing| {
-            Standing { rate_count: LOOKS_A_MINUTE, rate_window: 60, burst: LOOKS_AT_ONCE, ..standing }
-        });
-        let refused = standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
-        return Err(refused.unwrap_or(crate::stages::admit::refused(&Outcome::UnknownPlan)));
-    }
-    let level = match settings.limits.plan(verified.plan()) {
-        Some(plan) => buckets.level(&subject, plan.quota, now).await,
-        None => None,
-    };
-    let command = Command::Look {
-        subject: subject.clone(),
-        plan: verified.plan().to_owned(),
-        credential: verified.shown().clone(),
-        level,
-    };
-    match ledger.send(&subject, command).await.map_err(|_| Reject::LedgerUnavailable)? {
-        Outcome::Standing(standing) => Ok((subject, standing)),
-        Outcome::Refused { reason, standing } => Err(Reject::RateLimited(reason, Box::new(standing))),
-        other => Err(refused(&other)),
     }
 }

@@ -36,6 +36,7 @@ pub mod bytes;
 pub mod cors;
 pub mod gateway;
 pub mod ledger;
+pub mod me;
 pub mod operators;
 pub mod policy;
 pub mod problem;

@@ -25,6 +25,7 @@ use worker::js_sys::futures::future_to_promise;
 use crate::bytes::hex;
 use crate::cors;
 use crate::gateway::{self, Services};
+use crate::me;
 use crate::operators;
 use crate::policy::settings::Settings;
 use crate::problem;
@@ -96,7 +97,7 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
         Route::OpenApi => status::openapi(&id),
         Route::Me => {
             let (buckets, keys) = (buckets_of(&edge, &settings), keys::Keys(Rc::clone(&edge)));
-            gateway::me(&head, &id, &settings, &ledger, &buckets, &keys, now()).await
+            me::show(&head, &id, &settings, &ledger, &buckets, &keys, now()).await
         }
         Route::Challenge => {
             let recent = enrolments::lately(now());
