@@ -83,14 +83,7 @@ impl Line<'_> {
     /// A variable that a Dockerfile or Windows is told, without an equals sign: `ENV NAME value`,
     /// `setx NAME value`, also behind a prompt or the number of a step.
     pub(super) fn declared(&mut self) {
-        let head = self.slice(0, REACH.min(self.bytes.len()));
-        let after = |keyword: &[u8], is_like: fn(&[u8], &[u8]) -> bool| {
-            let at = head.windows(keyword.len()).position(|part| is_like(part, keyword))?;
-            let before = head.get(..at)?.trim_ascii_end().last();
-            before.is_none_or(|byte| b":]>$".contains(byte)).then(|| at.saturating_add(keyword.len()))
-        };
-        let name = after(b"ENV ", |a, b| a == b).or_else(|| after(b"setx ", <[u8]>::eq_ignore_ascii_case));
-        let Some(name) = name else { return };
+        let Some(name) = declaration(self.slice(0, REACH.min(self.bytes.len()))) else { return };
         let name = self.until_within(name, 16, |byte| byte != b' ');
         let name_end = self.until_within(name, REACH, |byte| !is_name_byte(byte));
         let start = self.until_within(name_end, 16, |byte| byte != b' ' && byte != b'\t');
@@ -102,6 +95,28 @@ impl Line<'_> {
             self.mark(start, self.bytes.len(), MARK, true);
         }
     }
+}
+
+/// Where what is declared begins, behind the keyword. Each byte is looked at once: every line comes this way.
+fn declaration(head: &[u8]) -> Option<usize> {
+    let mut end = 0_usize;
+    for word in head.split(|byte| *byte == b' ') {
+        let start = end;
+        end = start.saturating_add(word.len());
+        // Few words end so, and these are what it costs.
+        if matches!(word.last(), Some(b'V' | b'x' | b'X')) && end < head.len() {
+            // It may stand right behind a prompt.
+            let prompt = word.iter().rposition(|byte| !byte.is_ascii_alphabetic());
+            let prompt = prompt.map_or(0, |at| at.saturating_add(1));
+            let keyword = word.get(prompt..)?;
+            if keyword == b"ENV" || keyword.eq_ignore_ascii_case(b"setx") {
+                let before = head.get(..start.saturating_add(prompt))?.trim_ascii_end().last();
+                return before.is_none_or(|byte| b":]>$".contains(byte)).then(|| end.saturating_add(1));
+            }
+        }
+        end = end.saturating_add(1);
+    }
+    None
 }
 
 /// `name:password`, and no path.
