@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::named::begins_chinese_name;
 use super::secrets::Found;
+use super::url::LastSign;
 use super::words::{begins_token, token_at};
 use super::{EMAIL_MARK, MARK, USER_MARK, work};
 
@@ -23,6 +24,9 @@ pub(super) struct Line<'a> {
     /// The quote that is open there, and up to where quotes have been looked for.
     pub(super) quote: Option<u8>,
     pub(super) quotes_until: usize,
+    /// Where the userinfo of a URL may end in the word, and in the part of an encoded URL, looked at last.
+    pub(super) at_signs: LastSign,
+    pub(super) encoded_at_signs: LastSign,
 }
 
 /// Adds the secrets of `line`, which begins at `offset` of the text.
@@ -35,6 +39,8 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
         plain_until: 0,
         quote: None,
         quotes_until: 0,
+        at_signs: LastSign::default(),
+        encoded_at_signs: LastSign::default(),
     };
     line.netrc();
     line.declared();
@@ -149,7 +155,10 @@ impl Line<'_> {
         if !self.starts_with(after, b"assword ") || self.before(at) != Some(b' ') {
             return None;
         }
-        let name = self.back(at.saturating_sub(1), |byte| !ends_word(byte));
+        // However long: a mark in a name must not bring it into reach. No word is looked at twice.
+        let head = self.slice(0, at.saturating_sub(1));
+        let name = head.iter().rposition(|byte| ends_word(*byte)).map_or(0, |space| space.saturating_add(1));
+        work::count(head.len().saturating_sub(name));
         if !self.slice(0, name).ends_with(b"login ") {
             return None;
         }
@@ -157,48 +166,6 @@ impl Line<'_> {
         let end = self.until(start, ends_word);
         self.mark(start, end, MARK, true);
         Some(end)
-    }
-
-    /// RFC 3986, 3.2.1: `scheme://userinfo@host`. `at` is the colon.
-    fn url(&mut self, at: usize) -> Option<usize> {
-        let start = at.saturating_add(3);
-        let authority_end = self.until(start, |byte| ends_word(byte) || b"/?#\\,".contains(&byte));
-        let last_at = |end: usize| self.slice(start, end).iter().rposition(|byte| *byte == b'@');
-        let userinfo = last_at(authority_end).or_else(|| {
-            // A password with an unescaped `/`: what follows the colon cannot be a port then.
-            let authority = self.slice(start, authority_end);
-            let colon = authority.iter().position(|byte| *byte == b':').filter(|colon| *colon > 0)?;
-            let port = authority.get(colon.saturating_add(1)..)?;
-            let is_port = port.iter().all(u8::is_ascii_digit) && !port.is_empty();
-            let bracketed = authority.first() == Some(&b'[');
-            if is_port || bracketed { None } else { last_at(self.until_within(start, REACH, ends_word)) }
-        });
-        // On to the slashes: `file:///home/...`.
-        let Some(mut length) = userinfo else { return Some(at.saturating_add(1)) };
-        // A password with both `@` and `/`: what follows the first `@` is hardly a host then.
-        let host = self.slice(start.saturating_add(length).saturating_add(1), authority_end);
-        if !host.iter().any(|byte| b".:[".contains(byte)) && host != b"localhost" {
-            length = last_at(self.until_within(start, REACH, ends_word)).unwrap_or(length);
-        }
-        let end = start.saturating_add(length);
-        if self.slice(start, end) != b"git" {
-            self.mark(start, end, MARK, true);
-        }
-        Some(end.saturating_add(1))
-    }
-
-    /// The same written as part of another URL (RFC 3986, 2.1). `at` is the percent sign.
-    fn encoded_url(&mut self, at: usize) -> Option<usize> {
-        let start = at.saturating_add(9);
-        if !self.slice(at, start).eq_ignore_ascii_case(b"%3A%2F%2F") {
-            return None;
-        }
-        let end = self.until_within(start, REACH, |byte| ends_word(byte) || b"&=/".contains(&byte));
-        let length = self.slice(start, end).windows(3).rposition(|three| three == b"%40")?;
-        let end = start.saturating_add(length);
-        self.mark(start, end, MARK, true);
-        // On behind the at sign.
-        Some(end.saturating_add(3))
     }
 
     /// `Bearer value`, `Basic value`, `token value` (RFC 9110, 11.6.2) without a header's name.

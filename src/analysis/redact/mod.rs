@@ -16,6 +16,7 @@ mod person;
 mod secrets;
 mod spread;
 mod told;
+mod url;
 mod words;
 mod work;
 

@@ -190,6 +190,39 @@ fn redacting_twice_is_redacting_once() {
     }
 }
 
+/// A mark is shorter than what it replaces, and ends in a bracket: neither lets the next pass find more, however
+/// many are in a row.
+#[test]
+fn a_mark_brings_no_other_secret_into_reach() {
+    let long = "a".repeat(200);
+    let urls = redact(&format!("{}@h", format!("://{long}").repeat(9)));
+    assert_eq!(urls.as_str(), "://[redacted]@h");
+    let encoded = redact(&format!("{}%40h", format!("%3A%2F%2F{long}").repeat(9)));
+    assert_eq!(encoded.as_str(), "%3A%2F%2F[redacted]%40h");
+    let apart = redact(&format!("a://b:c@d.e/ ://{long}:/ f://g@h.i"));
+    assert_eq!(apart.as_str(), format!("a://[redacted]@d.e/ ://{long}:/ f://[redacted]@h.i"));
+    // Each line has the secret of the line before and one more.
+    for (before, between) in
+        [(format!("login {}", "a".repeat(244)), " password "), (String::new(), " ENV PASSWORD ")]
+    {
+        let line = |n: usize| format!("pip {before}{n}-secret-FAKE{between}{}-secret-FAKE\n", n + 1);
+        let once = redact(&format!("{}password=0-secret-FAKE\n", (0..9).map(line).collect::<String>()));
+        assert_eq!(redact(once.as_str()), once);
+    }
+}
+
+#[test]
+fn a_long_password_goes_to_its_end() {
+    let password = "aB3/".repeat(200);
+    let left = redact(&format!("i=https://ci:{password}@host.example/simple\n"));
+    assert_eq!(left.as_str(), "i=https://[redacted]@host.example/simple\n");
+    let password = "aB3x".repeat(200);
+    for told in ["-u ci:", "-uci:", "-u \"ci:", "--user ci:"] {
+        let left = redact(&format!("curl {told}{password}\" https://host.example\n"));
+        assert!(!left.as_str().contains("aB3x"), "{told}: {left:?}");
+    }
+}
+
 #[test]
 fn the_lines_of_a_block_below_a_secrets_name_go() {
     for sign in ["|", ">", "|-", ">-", "|+", ">+", "|2-", ">  # why"] {

@@ -2,7 +2,7 @@
 
 use super::line::{Line, REACH, ends_word, is_name_byte};
 use super::words::names_a_secret;
-use super::{MARK, work};
+use super::{EMAIL_MARK, MARK, USER_MARK, work};
 
 /// Programs whose `-p` is a password.
 const PASSWORD_TOOLS: &[&[u8]] = &[b"sshpass ", b"twine ", b"docker login ", b"podman login "];
@@ -39,14 +39,14 @@ impl Line<'_> {
         if !secret && !logins.contains(&name) {
             return None;
         }
-        let reach = if secret { self.bytes.len() } else { REACH };
         let quote = self.before(gap).filter(|byte| b"\"'".contains(byte));
-        let value_end = match quote {
+        let end_within = |reach| match quote {
             Some(quote) => self.closing(gap, quote, false, reach),
             None => self.until_within(gap, reach, |byte| byte.is_ascii_whitespace()),
         };
-        let value = self.slice(gap, value_end);
-        if secret || is_login(value) {
+        // Whether it is a login is seen at its beginning.
+        if secret || is_login(self.slice(gap, end_within(REACH))) {
+            let value_end = end_within(self.bytes.len());
             self.mark(gap, value_end, MARK, true);
             return Some(value_end);
         }
@@ -56,18 +56,19 @@ impl Line<'_> {
     /// `curl -uname:password`, `twine upload -pSECRET`: a value right behind a letter. `at` is the dash.
     fn attached(&mut self, at: usize, letter: usize, name_end: usize) -> Option<usize> {
         let start = letter.saturating_add(1);
-        let (tools, reach) = match self.byte(letter)? {
-            b'p' => (PASSWORD_TOOLS, self.bytes.len()),
-            b'u' => (LOGIN_TOOLS, REACH),
+        let tools = match self.byte(letter)? {
+            b'p' => PASSWORD_TOOLS,
+            b'u' => LOGIN_TOOLS,
             _ => return None,
         };
         if !self.is_of_tool(at, tools) || names_a_secret(self.slice(letter, name_end)) {
             return None;
         }
-        let end = self.until_within(start, reach, ends_word);
+        let end = self.until_within(start, REACH, ends_word);
         if start >= end || (self.byte(letter) == Some(b'u') && !is_login(self.slice(start, end))) {
             return None;
         }
+        let end = self.until(end, ends_word);
         self.mark(start, end, MARK, true);
         Some(end)
     }
@@ -110,8 +111,12 @@ fn declaration(head: &[u8]) -> Option<usize> {
             let prompt = prompt.map_or(0, |at| at.saturating_add(1));
             let keyword = word.get(prompt..)?;
             if keyword == b"ENV" || keyword.eq_ignore_ascii_case(b"setx") {
-                let before = head.get(..start.saturating_add(prompt))?.trim_ascii_end().last();
-                return before.is_none_or(|byte| b":]>$".contains(byte)).then(|| end.saturating_add(1));
+                let before = head.get(..start.saturating_add(prompt))?.trim_ascii_end();
+                // An earlier redaction's mark ends in a bracket and is no step's number.
+                let is_own_mark =
+                    [MARK, USER_MARK, EMAIL_MARK].iter().any(|own| before.ends_with(own.as_bytes()));
+                let begins = !is_own_mark && before.last().is_none_or(|byte| b":]>$".contains(byte));
+                return begins.then(|| end.saturating_add(1));
             }
         }
         end = end.saturating_add(1);
