@@ -101,7 +101,7 @@ size: build ## What the Worker's module is made of
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(TWIGGY)
 	@scripts/size.sh '$(TWIGGY)'
 
-abuse: build ## What honest clients notice while somebody attacks, 25 minutes on a machine at rest: ONLY=unicode TIMES=2
+abuse: build ## What honest clients notice while somebody attacks, 8 minutes on a machine at rest: ONLY=unicode TIMES=2
 	@ABUSE_ONLY='$(ONLY)' ABUSE_TIMES='$(TIMES)' cargo test --locked --test workerd abuse::latency -- --ignored --nocapture
 
 fuzz: ## Fuzz one reader of what others write: TARGET=redaction, or another in fuzz/fuzz_targets; SECONDS=600

@@ -15,7 +15,7 @@ use crate::support::project;
 
 /// Honest machines, each with one question a second.
 const MACHINES: usize = 34;
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 3;
 /// One block.
 const BLOCK: Duration = Duration::from_secs(3);
 /// How long an attack runs before its block begins.
