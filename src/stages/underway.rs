@@ -18,6 +18,9 @@ const MOST_LARGE: usize = 4;
 /// How many bytes of large ones of all callers.
 const MOST_BYTES: usize = 50_331_648;
 
+/// After so many, those that have long ended are forgotten, whoever has room still.
+const SWEEP_EVERY: u64 = 1_024;
+
 /// Them, by caller. In order and not by a hash: without a credential, callers choose what they are called by.
 #[derive(Debug, Default)]
 pub struct Underway {
@@ -71,7 +74,8 @@ impl Body {
 
 impl Underway {
     fn begin(&mut self, whose: &str, body: Body, now: UnixMillis) -> Option<u64> {
-        if !self.has_room(whose, body) {
+        let number = self.next;
+        if !self.has_room(whose, body) || number.is_multiple_of(SWEEP_EVERY) {
             // The platform ends what is done for a request whose client is gone, and drops nothing of it.
             self.of.values_mut().for_each(|bodies| bodies.retain(|_, body| now <= body.until));
             self.of.retain(|_, bodies| !bodies.is_empty());
@@ -79,7 +83,6 @@ impl Underway {
                 return None;
             }
         }
-        let number = self.next;
         self.next = number.wrapping_add(1);
         self.of.entry(whose.to_owned()).or_default().insert(number, body);
         Some(number)
@@ -159,5 +162,10 @@ mod tests {
         }
         assert!(begin(&all, "a", MEGABYTE, 43).is_none());
         assert!(begin(&all, "a", MEGABYTE, 44).is_some());
+        // Nor do they stay in memory, of however many callers there were one each.
+        for number in 0..10_000_u64 {
+            std::mem::forget(begin(&all, &number.to_string(), 0, 100 * number));
+        }
+        assert!(all.borrow().of.len() <= 1_025, "{}", all.borrow().of.len());
     }
 }
