@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::ledger::bucket::Level;
-use crate::ledger::wire::{Refusal, Standing};
+use crate::ledger::wire::Refusal;
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
-use crate::stages::admit::{Admitted, admit, known_to_wait, within_the_strangers_share};
+use crate::stages::admit::{Admitted, admit, known_to_wait, unseen, within_the_strangers_share};
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
@@ -138,9 +138,8 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
         services.buckets.hold_body(&verifying.subject(), body.expected(most), now, body_life(most))
     else {
         let full = Level { remaining: 0, next_in: 0 };
-        let standing = Standing::unseen(verifying.plan(), &settings.limits, full, now);
-        let refused = standing.map(|standing| Reject::RateLimited(Refusal::Concurrency, Box::new(standing)));
-        return Err(verifying.refused(refused.unwrap_or(Reject::LedgerUnavailable)));
+        let reject = unseen(verifying.plan(), settings, Refusal::Concurrency, full, now);
+        return Err(verifying.refused(reject));
     };
     let body = match body.read(most).await {
         Ok(body) => body,

@@ -123,9 +123,8 @@ pub fn within_the_strangers_share<B: Buckets>(
     }
     let Err(wait) = buckets.take_of_strangers(now) else { return Ok(caller) };
     let level = Level { remaining: 0, next_in: wait };
-    let standing = Standing::unseen(caller.plan(), &settings.limits, level, now);
-    let refused = standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
-    Err(Refused::to(caller, refused.unwrap_or(Reject::LedgerUnavailable)))
+    let reject = unseen(caller.plan(), settings, Refusal::Rate(wait), level, now);
+    Err(Refused::to(caller, reject))
 }
 
 /// One who signs also waits where its nonces fill their memory, and hears of one that was seen before.
@@ -154,11 +153,7 @@ async fn ticket<L: Ledger, B: Buckets>(
         None => (None, None),
         Some(Taken::Yes { level, write }) => (Some(level), write),
         Some(Taken::No { wait, level }) => {
-            // The ledger is not asked, so the rest of the standing is as for a machine never seen.
-            let standing = Standing::unseen(submitted.verified.plan(), &settings.limits, level, now);
-            let refused =
-                standing.map(|standing| Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
-            return Err(refused.unwrap_or(Reject::LedgerUnavailable));
+            return Err(unseen(submitted.verified.plan(), settings, Refusal::Rate(wait), level, now));
         }
     };
     let admission = Admission {
@@ -196,6 +191,16 @@ async fn ticket<L: Ledger, B: Buckets>(
             Err(Reject::RateLimited(reason, Box::new(standing)))
         }
         other => Err(refused(&other)),
+    }
+}
+
+/// A refusal without the ledger: but for `level`, its caller stands like a machine never seen. A plan that is not
+/// configured is refused as the ledger does.
+#[must_use]
+pub fn unseen(plan: &str, settings: &Settings, reason: Refusal, level: Level, now: UnixMillis) -> Reject {
+    match Standing::unseen(plan, &settings.limits, level, now) {
+        Some(standing) => Reject::RateLimited(reason, Box::new(standing)),
+        None => refused(&Outcome::UnknownPlan),
     }
 }
 
