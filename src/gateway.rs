@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::ledger::bucket::Level;
 use crate::ledger::wire::Refusal;
+use crate::policy::plans::STANDARD;
 use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
@@ -17,6 +18,8 @@ use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
 use crate::stages::record::record;
+use crate::token::Denied;
+use crate::token::network::Network;
 use crate::units::UnixMillis;
 
 /// What the stages work with.
@@ -167,11 +170,27 @@ pub(crate) async fn identify<K: KeyStore>(
     now: UnixMillis,
 ) -> Result<Verifying, Reject> {
     let foreign = settings.provider.as_ref().and_then(|provider| Some((provider, foreign_token(head)?)));
-    let jwks = match foreign {
-        Some((provider, token)) => keys.keys_for(provider, &token, now).await,
-        None => None,
-    };
-    authenticate(head, settings, jwks.as_deref(), now)
+    let Some((provider, token)) = foreign else { return authenticate(head, settings, None, now) };
+    let jwks = keys.keys_for(provider, &token, now).await;
+    // Nothing is waited for from here to the end of the verification, so that none slips by beside another.
+    let network = network_of(head);
+    if let Err(wait) = keys.may_try(&token, &network, now) {
+        let level = Level { remaining: 0, next_in: wait };
+        return Err(unseen(STANDARD, settings, Refusal::Rate(wait), level, now));
+    }
+    let verifying = authenticate(head, settings, jwks.as_deref(), now);
+    match verifying {
+        Ok(_) => keys.tried(&token, &network, false, now),
+        Err(Reject::Unauthenticated(Denied::BadSignature)) => keys.tried(&token, &network, true, now),
+        Err(_) => {}
+    }
+    verifying
+}
+
+/// Whence a request comes, as far as that is known.
+fn network_of(head: &Head) -> String {
+    let network = head.client_address.as_deref().map(Network::parse);
+    network.and_then(Result::ok).map_or_else(String::new, |network| network.to_string())
 }
 
 fn render(admitted: &Admitted, answered: &Answered) -> Reply {

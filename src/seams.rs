@@ -41,6 +41,17 @@ pub trait KeyStore {
     /// The keys to verify `token` with, fetched first where that is due. `None` when there are none
     /// to be trusted: the token is then refused, and only that.
     async fn keys_for(&self, provider: &Provider, token: &str, now: UnixMillis) -> Option<Rc<Jwks>>;
+
+    /// Whether a token from that network may be verified here; the nanoseconds to wait where too many were forged.
+    fn may_try(&self, token: &str, network: &str, now: UnixMillis) -> Result<(), u64> {
+        let _ = (token, network, now);
+        Ok(())
+    }
+
+    /// Notes whether a token's signature was forged.
+    fn tried(&self, token: &str, network: &str, is_forged: bool, now: UnixMillis) {
+        let _ = (token, network, is_forged, now);
+    }
 }
 
 /// The ledger could not be asked, or its answer not be read.

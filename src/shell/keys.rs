@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use worker::Delay;
 
+use crate::ledger::wire::ended::Reason;
 use crate::policy::settings::Provider;
 use crate::seams::KeyStore;
 use crate::shell::edge::Edge;
+use crate::shell::ledger::client::note_refusal;
 use crate::shell::now as clock;
 use crate::shell::upstream::fetch;
+use crate::stages::trials::Trials;
 use crate::token::jwks::{Jwks, MAX_DOCUMENT_BYTES};
 use crate::token::key_cache::KeyCache;
 use crate::units::UnixMillis;
@@ -24,6 +27,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 thread_local! {
     /// Since when a fetch is under way. It may have ended with its request, without a word.
     static FETCHING: Cell<Option<UnixMillis>> = const { Cell::new(None) };
+    static TRIALS: RefCell<Trials> = RefCell::default();
     static CACHE: RefCell<KeyCache> = const { RefCell::new(KeyCache::new()) };
 }
 
@@ -52,5 +56,18 @@ impl KeyStore for Keys {
             }
         }
         CACHE.with_borrow(|cache| cache.keys(now))
+    }
+
+    fn may_try(&self, token: &str, network: &str, now: UnixMillis) -> Result<(), u64> {
+        let limited = TRIALS.with_borrow_mut(|trials| trials.may_try(token, network, now));
+        // The ledger does not hear of it otherwise.
+        if limited.is_err() {
+            note_refusal(Reason::RateLimited);
+        }
+        limited
+    }
+
+    fn tried(&self, token: &str, network: &str, is_forged: bool, now: UnixMillis) {
+        TRIALS.with_borrow_mut(|trials| trials.tried(token, network, is_forged, now));
     }
 }

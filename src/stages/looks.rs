@@ -13,10 +13,7 @@ pub const LOOKS_AT_ONCE: u32 = 20;
 
 /// The bucket of each who looked lately.
 #[derive(Debug, Default)]
-pub struct Looks {
-    buckets: Buckets,
-    seen: UnixMillis,
-}
+pub struct Looks(Allowance);
 
 impl Looks {
     /// Takes one look.
@@ -25,19 +22,50 @@ impl Looks {
     /// The nanoseconds to wait.
     pub fn take(&mut self, subject: &str, now: UnixMillis) -> Result<(), u64> {
         let Some(quota) = Quota::new(LOOKS_A_MINUTE, 60, LOOKS_AT_ONCE) else { return Ok(()) };
-        // Once the clock has been set back, what was taken before would keep everybody out until it catches up.
+        self.0.take(subject, quota, now)
+    }
+}
+
+/// Buckets that this isolate alone keeps, no more than [`Buckets`] holds.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    buckets: Buckets,
+    seen: UnixMillis,
+}
+
+impl Allowance {
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// The nanoseconds to wait.
+    pub fn take(&mut self, key: &str, quota: Quota, now: UnixMillis) -> Result<(), u64> {
+        self.keep_up(now);
+        if self.buckets.is_stale(key, now) {
+            // Nothing is kept elsewhere: this makes room for it.
+            self.buckets.read(key, None, now);
+        }
+        match self.buckets.take(key, quota, now) {
+            Taken::Yes { .. } => Ok(()),
+            Taken::No { wait, .. } => Err(wait),
+        }
+    }
+
+    /// Whether there is a token, without taking it.
+    ///
+    /// # Errors
+    /// The nanoseconds to wait.
+    pub fn look(&mut self, key: &str, quota: Quota, now: UnixMillis) -> Result<(), u64> {
+        self.keep_up(now);
+        let level = self.buckets.level(key, quota, now);
+        if level.remaining > 0 { Ok(()) } else { Err(level.next_in) }
+    }
+
+    /// Once the clock has been set back, what was taken before would keep everybody out until it catches up.
+    fn keep_up(&mut self, now: UnixMillis) {
         if now < self.seen {
             self.buckets = Buckets::default();
         }
         self.seen = now;
-        if self.buckets.is_stale(subject, now) {
-            // Nothing is kept elsewhere: this makes room for it.
-            self.buckets.read(subject, None, now);
-        }
-        match self.buckets.take(subject, quota, now) {
-            Taken::Yes { .. } => Ok(()),
-            Taken::No { wait, .. } => Err(wait),
-        }
     }
 }
 

@@ -19,5 +19,6 @@ pub mod recent;
 pub mod record;
 pub mod revoke;
 pub mod strangers;
+pub mod trials;
 pub mod underway;
 pub mod waiting;

@@ -129,6 +129,35 @@ fn the_providers_tokens_are_accepted_and_no_others() {
 }
 
 #[test]
+fn forged_tokens_are_verified_so_often_and_those_that_verified_stay_welcome() {
+    let provider = Provider::start(Answer::Keys);
+    let rsa = provider.key("rsa", "RS256", true);
+    let unpublished = provider.key("secret", "RS256", false);
+    let gateway = start(&provider);
+    let from = |network: &str, token: &str| {
+        let headers = [("Authorization", &*bearer(token)), ("CF-Connecting-IP", network)];
+        gateway.send("GET", "/v1/me", &headers, None)
+    };
+    let good = provider.token(&rsa, &json!({}), &claims("known"));
+    assert_eq!(from("192.0.2.1", &good).status, 200);
+    let forged = provider.token(&unpublished, &json!({ "kid": rsa }), &claims("known"));
+    let started = Instant::now();
+    let mut replies: Vec<Reply> = (0..40).map(|_| from("192.0.2.1", &forged)).collect();
+    let verified = replies.iter().filter(|reply| reply.status == 401).count();
+    let most = 20 + usize::try_from(started.elapsed().as_secs() / 6 + 1).expect("a small number");
+    assert!((20..=most).contains(&verified), "{verified} of {most}");
+    let last = replies.pop().expect("forty");
+    last.assert_problem(429, "rate-limited");
+    assert!((1..=6).contains(&last.retry_after()), "{last:?}");
+    // Whoever verified before, comes from elsewhere or has a token of ours does not notice.
+    assert_eq!(from("192.0.2.1", &good).status, 200);
+    let new = provider.token(&rsa, &json!({}), &claims("new"));
+    assert_eq!(from("192.0.2.1", &new).status, 429);
+    assert_eq!(from("198.51.100.1", &new).status, 200);
+    assert_eq!(from("192.0.2.1", &gateway.key().token("own")).status, 200);
+}
+
+#[test]
 fn an_rsa_public_key_is_no_secret_for_hs256() {
     let provider = Provider::start(Answer::Keys);
     let rsa = provider.key("rsa", "RS256", true);

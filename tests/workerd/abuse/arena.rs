@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::attacks::DIFFICULTY;
+use super::attacks::{Besides, DIFFICULTY};
 use super::honest::Machine;
 use crate::support::biller::{Biller, Count, Deed};
 use crate::support::client::Reply;
@@ -10,6 +10,7 @@ use crate::support::credentials::Key;
 use crate::support::door::Door as _;
 use crate::support::fleet::{Fleet, Member};
 use crate::support::gateway::Settings;
+use crate::support::provider::{Answer, Provider};
 
 /// The Worker, its model and its key.
 pub struct Arena {
@@ -19,6 +20,8 @@ pub struct Arena {
     pub model: Biller,
     /// What signs tokens.
     pub key: Key,
+    /// The identity provider, and the name of its RSA key.
+    pub provider: Option<(Provider, String)>,
     /// All that it was started with.
     pub settings: Settings,
 }
@@ -26,7 +29,7 @@ pub struct Arena {
 impl Arena {
     /// With the limits that are shipped, but for honest machines: they ask once a second, and their money
     /// lasts. `main` is a module of ours before the built Worker.
-    pub fn start(main: Option<&'static str>, anonymous: bool) -> Self {
+    pub fn start(main: Option<&'static str>, besides: Besides) -> Self {
         let model = Biller::start(Count::Always(100, 20), &[Deed::Answer]);
         let settings = Settings::new()
             .model_on(model.port())
@@ -37,11 +40,23 @@ impl Arena {
             .var("PLAN_TRUSTED_DAILY_USD", "100")
             .var("PLAN_TRUSTED_TOTAL_DAILY_USD", "1000")
             .var("DAILY_USD", "2000")
-            .var("ANONYMOUS", if anonymous { "limited" } else { "off" })
+            .var("ANONYMOUS", if besides == Besides::Strangers { "limited" } else { "off" })
             .var("ENROLLMENT_DIFFICULTY", &DIFFICULTY.to_string());
+        let provider = (besides == Besides::Provider).then(|| Provider::start(Answer::Keys));
+        let provider = provider.map(|provider| {
+            let kid = provider.key("rsa", "RS256", true);
+            (provider, kid)
+        });
+        let settings = match &provider {
+            Some((provider, _)) => settings
+                .var("JWKS_URL", &provider.url())
+                .var("JWT_ISSUER", "https://issuer.example")
+                .var("JWT_AUDIENCE", "gateway"),
+            None => settings,
+        };
         let key = settings.key().clone();
         let fleet = Fleet::start_behind(main, &[("worker", settings.clone())]);
-        Self { fleet, model, key, settings }
+        Self { fleet, model, key, provider, settings }
     }
 
     /// The Worker.

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pip_aide_gateway::token::enrol::{Challenge, is_solution};
 use pip_aide_gateway::token::keys::{Keyring, Purpose};
 use pip_aide_gateway::units::UnixMillis;
 use serde_json::json;
 
+use super::arena::Arena;
 use super::bombs::{self, LARGEST};
 use super::flood::{Flood, Taken};
 use super::requests::{analysis, head, network, request, token};
 use super::slow::{Framing, Slow};
 use super::strangers;
-use crate::support::credentials::{Key, unix_seconds};
+use crate::support::credentials::{Key, bearer, unix_seconds};
+use crate::support::provider::claims;
 use crate::support::{random_bytes, random_word};
 
 /// Machines that attack by turns: somebody who enrolled so many, or stole their tokens.
@@ -25,11 +29,22 @@ pub const DIFFICULTY: u8 = 8;
 /// Makes the request of a number.
 pub type Maker = Box<dyn FnMut(u64) -> Vec<u8>>;
 
+/// Who else than machines with tokens is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Besides {
+    /// Nobody.
+    Nobody,
+    /// Callers without a credential.
+    Strangers,
+    /// Those who have a token of an identity provider.
+    Provider,
+}
+
 /// What an attack does.
 #[derive(Clone, Copy)]
 pub enum Means {
     /// So many requests a second.
-    Flood(u32, fn(&Key) -> Maker),
+    Flood(u32, fn(&Arena) -> Maker),
     /// So many connections whose bodies never end; whether a machine's token is in their heads.
     Slow(usize, bool),
 }
@@ -41,8 +56,8 @@ pub struct Attack {
     pub name: &'static str,
     /// How it is done.
     pub means: Means,
-    /// Whether it is about callers without a credential, who are let in then.
-    pub anonymous: bool,
+    /// Whom it is about.
+    pub besides: Besides,
     /// Every answer that it may get.
     pub answers: &'static [&'static str],
     /// Whether none of it reaches storage.
@@ -50,16 +65,17 @@ pub struct Attack {
 }
 
 impl Attack {
-    /// Runs it for so long against a port, at its own rate or a multiple of it.
-    pub fn run(&self, port: u16, key: &Key, time: Duration, times: f64) -> Taken {
+    /// Runs it for so long, at its own rate or a multiple of it.
+    pub fn run(&self, arena: &Arena, time: Duration, times: f64) -> Taken {
+        let port = arena.worker().port();
         match self.means {
             Means::Flood(rate, maker) => {
                 let rate = (f64::from(rate) * times) as u32;
-                Flood { rate, time, connections: CONNECTIONS }.run(port, maker(key))
+                Flood { rate, time, connections: CONNECTIONS }.run(port, maker(arena))
             }
             Means::Slow(connections, known) => {
                 let connections = (connections as f64 * times) as usize;
-                let token = token(key, "slow", None);
+                let token = token(&arena.key, "slow", None);
                 let headers = [("Authorization", token.as_str())];
                 let head = head("POST", "/v1/analyze", if known { &headers } else { &[] });
                 Slow { connections, time }.run(port, &head, Framing::Length)
@@ -80,109 +96,133 @@ const UNAUTHENTICATED: &[&str] = &["401 unauthenticated"];
 
 /// All of them. What a rate is: 1,000 a second for identities and for what strangers send in small; for
 /// large bodies what fills a line of 100 to 200 Mbit/s.
-pub const ALL: [Attack; 14] = [
+pub const ALL: [Attack; 15] = [
     Attack {
         name: "slow bodies of strangers",
         means: Means::Slow(200, false),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: UNAUTHENTICATED,
         is_free: true,
     },
     Attack {
         name: "slow bodies of a machine",
         means: Means::Slow(200, true),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["held open", "400 malformed-request", "429 rate-limited"],
         is_free: true,
     },
     Attack {
         name: "many and long headers",
         means: Means::Flood(1_000, strangers::headers),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: UNAUTHENTICATED,
         is_free: true,
     },
     Attack {
         name: "oversized tokens",
         means: Means::Flood(1_000, strangers::oversized),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: UNAUTHENTICATED,
+        is_free: true,
+    },
+    Attack {
+        name: "forged tokens of a provider",
+        means: Means::Flood(1_000, forged),
+        besides: Besides::Provider,
+        answers: &["401 unauthenticated", "429 rate-limited"],
         is_free: true,
     },
     Attack {
         name: "names that are all new",
         means: Means::Flood(1_000, strangers::names),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: UNAUTHENTICATED,
         is_free: true,
     },
     Attack {
         name: "new networks without a token",
         means: Means::Flood(1_000, networks),
-        anonymous: true,
+        besides: Besides::Strangers,
         answers: &["200 rules", "429 rate-limited"],
         is_free: false,
     },
     Attack {
         name: "challenges, and wrong solutions",
         means: Means::Flood(1_000, enrolments),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["200", "403 forbidden"],
         is_free: true,
     },
     Attack {
         name: "solved challenges",
         means: Means::Flood(1_000, solved),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["201", "429 rate-limited"],
         is_free: false,
     },
     Attack {
         name: "new questions beyond the rate",
         means: Means::Flood(500, questions),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["200 model", "429 rate-limited"],
         is_free: false,
     },
     Attack {
         name: "new machines",
         means: Means::Flood(200, machines),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["200 rules"],
         is_free: false,
     },
     Attack {
         name: "unicode of 1 MiB",
         means: Means::Flood(20, unicode),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["200 model", "200 cache", "200 rules", "429 rate-limited"],
         is_free: false,
     },
     Attack {
         name: "nesting of 1 MiB",
         means: Means::Flood(20, nesting),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["400 malformed-request"],
         is_free: true,
     },
     Attack {
         name: "members of 1 MiB",
         means: Means::Flood(20, members),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["400 malformed-request"],
         is_free: true,
     },
     Attack {
         name: "bodies that are too large",
         means: Means::Flood(20, too_large),
-        anonymous: false,
+        besides: Besides::Nobody,
         answers: &["413 body-too-large"],
         is_free: true,
     },
 ];
 
+/// Tokens that name the provider's key and have a signature of no key, each from a network of its own.
+fn forged(arena: &Arena) -> Maker {
+    let (provider, kid) = arena.provider.as_ref().expect("this attack has a provider");
+    let token = provider.token(kid, &json!({}), &claims("user"));
+    let (signed, _) = token.rsplit_once('.').expect("three parts");
+    let signed = signed.to_owned();
+    let from = u64::from_le_bytes(random_bytes());
+    Box::new(move |number| {
+        // Less than any modulus of 2,048 bits, so that it is a signature to reckon with.
+        let signature: Vec<u8> =
+            [0; 32].into_iter().chain((0..7).flat_map(|_| random_bytes::<32>())).collect();
+        let token = bearer(&format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)));
+        let address = network(from.wrapping_add(number));
+        analysis(&[("Authorization", &token), ("CF-Connecting-IP", &address)], crate::front_door::NO_CV2)
+    })
+}
+
 /// Each request comes from a network of its own, and asks what a rule knows.
-fn networks(_: &Key) -> Maker {
+fn networks(_: &Arena) -> Maker {
     let from = u64::from_le_bytes(random_bytes());
     Box::new(move |number| {
         let address = network(from.wrapping_add(number));
@@ -191,8 +231,8 @@ fn networks(_: &Key) -> Maker {
 }
 
 /// Half of them ask for a challenge, half send a wrong solution to one that is not expired.
-fn enrolments(key: &Key) -> Maker {
-    let key = key.clone();
+fn enrolments(arena: &Arena) -> Maker {
+    let key = arena.key.clone();
     let from = u64::from_le_bytes(random_bytes());
     Box::new(move |number| {
         let address = network(from.wrapping_add(number));
@@ -208,8 +248,8 @@ fn enrolments(key: &Key) -> Maker {
 }
 
 /// The work is done for each. With the gateway's own key, as nobody could ask for them so fast.
-fn solved(key: &Key) -> Maker {
-    let key = key.clone();
+fn solved(arena: &Arena) -> Maker {
+    let key = arena.key.clone();
     let from = u64::from_le_bytes(random_bytes());
     Box::new(move |number| {
         let address = network(from.wrapping_add(number));
@@ -239,8 +279,8 @@ fn attackers(key: &Key) -> Vec<String> {
 }
 
 /// Questions that no cache can have an answer to.
-fn questions(key: &Key) -> Maker {
-    let tokens = attackers(key);
+fn questions(arena: &Arena) -> Maker {
+    let tokens = attackers(&arena.key);
     Box::new(move |number| {
         let word = random_word();
         let question =
@@ -250,34 +290,34 @@ fn questions(key: &Key) -> Maker {
 }
 
 /// Each machine asks once: of those whose names a key vouches for, any number.
-fn machines(key: &Key) -> Maker {
-    let key = key.clone();
+fn machines(arena: &Arena) -> Maker {
+    let key = arena.key.clone();
     Box::new(move |_| {
         let token = token(&key, &format!("one-of-many-{}", random_word()), None);
         analysis(&[("Authorization", &token)], crate::front_door::NO_CV2)
     })
 }
 
-fn posted(key: &Key, bodies: Vec<Vec<u8>>) -> Maker {
-    let tokens = attackers(key);
+fn posted(arena: &Arena, bodies: Vec<Vec<u8>>) -> Maker {
+    let tokens = attackers(&arena.key);
     Box::new(move |number| {
         let headers = [("Authorization", tokens[number as usize % ATTACKERS].as_str())];
         request("POST", "/v1/analyze", &headers, &bodies[number as usize % bodies.len()])
     })
 }
 
-fn unicode(key: &Key) -> Maker {
-    posted(key, (0..bombs::texts().len() as u64).map(bombs::unicode).collect())
+fn unicode(arena: &Arena) -> Maker {
+    posted(arena, (0..bombs::texts().len() as u64).map(bombs::unicode).collect())
 }
 
-fn nesting(key: &Key) -> Maker {
-    posted(key, vec![bombs::nested(0, LARGEST), bombs::wide(LARGEST), bombs::nested(1, LARGEST)])
+fn nesting(arena: &Arena) -> Maker {
+    posted(arena, vec![bombs::nested(0, LARGEST), bombs::wide(LARGEST), bombs::nested(1, LARGEST)])
 }
 
-fn members(key: &Key) -> Maker {
-    posted(key, vec![bombs::members(0, LARGEST), bombs::members(1, LARGEST)])
+fn members(arena: &Arena) -> Maker {
+    posted(arena, vec![bombs::members(0, LARGEST), bombs::members(1, LARGEST)])
 }
 
-fn too_large(key: &Key) -> Maker {
-    posted(key, vec![vec![b' '; LARGEST + 1]])
+fn too_large(arena: &Arena) -> Maker {
+    posted(arena, vec![vec![b' '; LARGEST + 1]])
 }

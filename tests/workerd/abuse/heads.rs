@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use super::arena::{Arena, Counts, counted};
+use super::attacks::Besides;
 use super::bombs::colliding;
 use super::flood::Flood;
 use super::requests::{head, request, token};
@@ -74,7 +75,7 @@ fn forms() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn what_is_hardly_http_gets_nowhere_and_the_next_is_served() {
-    let arena = Arena::start(Some("counting.mjs"), false);
+    let arena = Arena::start(Some("counting.mjs"), Besides::Nobody);
     let worker = arena.worker();
     for (name, bytes) in forms() {
         // Nobody may be left to answer, or only the server: the gateway's own answers have an id.
@@ -101,7 +102,7 @@ fn what_is_hardly_http_gets_nowhere_and_the_next_is_served() {
 
 #[test]
 fn a_body_that_takes_too_long_is_given_up_whoever_sends_it() {
-    let arena = Arena::start(None, false);
+    let arena = Arena::start(None, Besides::Nobody);
     let port = arena.worker().port();
     // The more may come, the longer it may take: enrolment's bodies are small, and end after ten seconds.
     let time = Duration::from_secs(16);
@@ -128,7 +129,7 @@ fn a_body_that_takes_too_long_is_given_up_whoever_sends_it() {
 
 #[test]
 fn a_machine_beyond_its_rate_costs_the_ledger_one_request_a_wait_whatever_it_sends() {
-    let arena = Arena::start(Some("counting.mjs"), false);
+    let arena = Arena::start(Some("counting.mjs"), Besides::Nobody);
     let worker = arena.worker();
     let headers = token(&arena.key, "beyond", None);
     let question = super::requests::analysis(&[("Authorization", &headers)], crate::front_door::NO_CV2);

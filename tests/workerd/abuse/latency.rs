@@ -15,7 +15,8 @@ use crate::support::project;
 
 /// Honest machines, each with one question a second.
 const MACHINES: usize = 34;
-const ROUNDS: usize = 3;
+/// Blocks of each kind, where `ABUSE_ROUNDS` does not say otherwise.
+const ROUNDS: u32 = 6;
 /// One block.
 const BLOCK: Duration = Duration::from_secs(3);
 /// How long an attack runs before its block begins.
@@ -30,13 +31,14 @@ const MOST: f64 = 2.0;
 fn an_honest_client_hardly_notices_any_attack() {
     let only = std::env::var("ABUSE_ONLY").unwrap_or_default();
     let times: f64 = std::env::var("ABUSE_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1.0);
+    let rounds = rounds();
     let mut table = format!(
-        "{MACHINES} honest machines, one question a second each, half of them for the model; {ROUNDS} rounds \
+        "{MACHINES} honest machines, one question a second each, half of them for the model; {rounds} rounds \
          of {} s without and {} s with each attack: {} answers each. Times in ms.\n\
          {HEADINGS}\n",
         BLOCK.as_secs(),
         BLOCK.as_secs(),
-        MACHINES * ROUNDS * BLOCK.as_secs() as usize,
+        MACHINES as u64 * u64::from(rounds) * BLOCK.as_secs(),
     );
     print!("{table}");
     let mut missed = Vec::new();
@@ -63,6 +65,10 @@ const HEADINGS: &str = "| attack | stated | reached | p50 | p50 attacked | p99 |
      |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 /// The Worker that only answers.
 const BARE: &str = "bare.mjs";
+
+fn rounds() -> u32 {
+    std::env::var("ABUSE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS).max(1)
+}
 
 struct Row {
     text: String,
@@ -115,13 +121,13 @@ struct Measured {
 
 impl Measured {
     fn of(main: Option<&'static str>, attack: &Attack, times: f64) -> Self {
-        let arena = Arena::start(main, attack.anonymous);
+        let arena = Arena::start(main, attack.besides);
         arena.fleet.keep_to_one_core();
         let mut machines = arena.machines(MACHINES);
         // What the first requests of a new process cost is nobody's attack.
         all_ask(&mut machines, Duration::from_secs(2));
         let mut all = Self::default();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds() {
             let before = arena.fleet.processor_time();
             all.quiet = all.quiet.and(all_ask(&mut machines, BLOCK));
             let between = arena.fleet.processor_time();
@@ -153,17 +159,15 @@ impl Measured {
 
 /// How much of a core was used in all rounds of a span.
 fn part(processor: Duration, span: Duration) -> String {
-    let rounds = u32::try_from(ROUNDS).unwrap_or(1);
-    format!("{:.0} %", 100.0 * processor.as_secs_f64() / (span * rounds).as_secs_f64())
+    format!("{:.0} %", 100.0 * processor.as_secs_f64() / (span * rounds()).as_secs_f64())
 }
 
 /// A block during the attack.
 fn under(attack: &Attack, arena: &Arena, machines: &mut [Machine], times: f64) -> (Seen, Taken) {
-    let port = arena.worker().port();
     std::thread::scope(|scope| {
         let attacking = scope.spawn(|| {
             give_way();
-            attack.run(port, &arena.key, BEFORE + BLOCK, times)
+            attack.run(arena, BEFORE + BLOCK, times)
         });
         std::thread::sleep(BEFORE);
         let seen = all_ask(machines, BLOCK);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::arena::{Arena, Counts, counted, uses};
-use super::attacks::{ALL, Attack};
+use super::attacks::{ALL, Attack, Besides};
 use super::flood::Taken;
 use crate::support::overview::Overview;
 
@@ -35,7 +35,7 @@ fn beside_an_honest_machine(attack: &Attack, arena: &Arena) -> Taken {
             }
             assert_eq!(machine.ask(), Ok(()), "after {}", attack.name);
         });
-        let taken = attack.run(arena.worker().port(), &arena.key, SHORT, PART);
+        let taken = attack.run(arena, SHORT, PART);
         over.store(true, Ordering::SeqCst);
         asking.join().expect("the honest machine has its answers");
         taken
@@ -44,10 +44,10 @@ fn beside_an_honest_machine(attack: &Attack, arena: &Arena) -> Taken {
 
 #[test]
 fn what_is_refused_without_the_ledger_costs_no_storage_whatever_is_sent() {
-    let arena = Arena::start(Some("counting.mjs"), false);
+    let arena = Arena::start(Some("counting.mjs"), Besides::Nobody);
     let worker = arena.worker();
-    for attack in ALL.iter().filter(|attack| attack.is_free) {
-        let taken = attack.run(worker.port(), &arena.key, SHORT, PART);
+    for attack in ALL.iter().filter(|attack| attack.is_free && attack.besides == Besides::Nobody) {
+        let taken = attack.run(&arena, SHORT, PART);
         assert_answers(attack, &taken);
         // Nobody was let in yet, so that not even the ledger's object is there.
         assert_eq!(counted(worker), Counts::new(), "{} is not free", attack.name);
@@ -62,21 +62,21 @@ fn what_is_refused_without_the_ledger_costs_no_storage_whatever_is_sent() {
 
 #[test]
 fn an_honest_client_has_its_answers_during_each_attack_and_the_attack_its_refusals() {
-    let arena = Arena::start(None, false);
-    for attack in ALL.iter().filter(|attack| !attack.anonymous) {
+    let arena = Arena::start(None, Besides::Nobody);
+    for attack in ALL.iter().filter(|attack| attack.besides == Besides::Nobody) {
         assert_answers(attack, &beside_an_honest_machine(attack, &arena));
     }
 }
 
 #[test]
 fn a_flood_of_new_networks_reaches_the_ledger_ten_times_a_second_and_asks_no_model() {
-    let arena = Arena::start(None, true);
-    let attack = ALL.iter().find(|attack| attack.anonymous).expect("it is there");
+    let arena = Arena::start(None, Besides::Strangers);
+    let attack = ALL.iter().find(|attack| attack.besides == Besides::Strangers).expect("it is there");
     let worker = arena.worker();
     arena.machines(1);
     let look = || Overview::at_rest(&worker, &arena.settings, Duration::from_secs(60));
     let (before, asked) = (look(), arena.model.asked());
-    let taken = attack.run(worker.port(), &arena.key, Duration::from_secs(1), PART);
+    let taken = attack.run(&arena, Duration::from_secs(1), PART);
     assert_answers(attack, &taken);
     let after = look();
     let of = |name: &str| after.operations(name) - before.operations(name);
@@ -89,5 +89,24 @@ fn a_flood_of_new_networks_reaches_the_ledger_ten_times_a_second_and_asks_no_mod
     assert!(of("rows_written") <= 2 * admitted + 10, "{after:?}");
     assert!(of("requests") <= 2 * admitted + 10, "{after:?}");
     assert_eq!(arena.model.asked(), asked, "a rule knows it");
+    beside_an_honest_machine(attack, &arena);
+}
+
+#[test]
+fn forged_tokens_of_a_provider_cost_no_storage_and_few_are_verified() {
+    let arena = Arena::start(Some("counting.mjs"), Besides::Provider);
+    let attack = ALL.iter().find(|attack| attack.besides == Besides::Provider).expect("it is there");
+    let taken = attack.run(&arena, Duration::from_secs(1), PART);
+    assert_answers(attack, &taken);
+    let verified = taken.answers.get("401 unauthenticated").copied().unwrap_or(0);
+    // Fifty at once, and 25 a second for as long as the Worker took over it.
+    let most = 50 + 25 * (taken.took.as_secs() + 5);
+    assert!((50..=most).contains(&verified) && verified < taken.sent, "{taken}");
+    let counts = counted(arena.worker());
+    assert_eq!(
+        counts.values().sum::<u64>(),
+        1,
+        "the provider is asked for its keys, and nobody else: {counts:?}"
+    );
     beside_an_honest_machine(attack, &arena);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::arena::Arena;
 use super::attacks::Maker;
 use super::bombs::colliding;
 use super::requests::{analysis, request, signature};
@@ -13,7 +14,7 @@ use crate::support::random_word;
 const HEAD: usize = 60_000;
 
 /// Many short headers, some long ones, and many of a name, by turns.
-pub fn headers(_: &Key) -> Maker {
+pub fn headers(_: &Arena) -> Maker {
     let many: Vec<(String, String)> =
         (0..500).map(|number| (format!("x-{}", colliding(number)), "1".to_owned())).collect();
     let long = vec![("x-long".to_owned(), "y".repeat(HEAD))];
@@ -92,8 +93,8 @@ pub fn tokens(key: &Key) -> Vec<(&'static str, Vec<(String, String)>)> {
 }
 
 /// These by turns.
-pub fn oversized(key: &Key) -> Maker {
-    let requests: Vec<Vec<u8>> = tokens(key)
+pub fn oversized(arena: &Arena) -> Maker {
+    let requests: Vec<Vec<u8>> = tokens(&arena.key)
         .iter()
         .map(|(_, headers)| {
             let headers: Vec<(&str, &str)> =
@@ -106,8 +107,8 @@ pub fn oversized(key: &Key) -> Maker {
 
 /// Never the same machine, key or nonce, in heads that do not verify, and queries and header names that
 /// collide: what a table keyed by them would grow or slow down with.
-pub fn names(key: &Key) -> Maker {
-    let key = key.clone();
+pub fn names(arena: &Arena) -> Maker {
+    let key = arena.key.clone();
     Box::new(move |number| {
         let word = random_word();
         let short = number as u32;
