@@ -11,7 +11,7 @@ use crate::policy::settings::Settings;
 use crate::problem;
 use crate::reject::Reject;
 use crate::reply::Reply;
-use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, Upstream};
+use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, TooMany, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
 use crate::stages::admit::{Admitted, admit, known_to_wait, unseen, within_the_strangers_share};
 use crate::stages::answer::{Answered, answer, keep};
@@ -206,18 +206,35 @@ fn render(admitted: &Admitted, answered: &Answered) -> Reply {
     }
 }
 
-/// `POST /v1/enroll/challenge`: 200; 400, 403, 413, 415. Touches nothing.
-pub async fn challenge<B: Body>(
-    request: Request<B>,
+/// A stranger's body, once there is room for it: of it 4 KB are read, for ten seconds at most.
+async fn strangers_body<R: Body, B: Buckets>(
+    head: &Head,
+    body: R,
+    buckets: &B,
+    now: UnixMillis,
+) -> Result<Vec<u8>, Reject> {
+    const MOST: usize = enrol::MOST_BODY_BYTES;
+    accept_json(head)?;
+    let held = buckets.hold_strangers_body(&network_of(head), body.expected(MOST), now, body_life(MOST));
+    let _held = held.map_err(|TooMany| Reject::EnrolmentLimited(STRANGERS_WAIT))?;
+    body.read(MOST).await
+}
+
+/// Seconds until a stranger whose body found no room should come again.
+const STRANGERS_WAIT: u64 = 5;
+
+/// `POST /v1/enroll/challenge`: 200; 400, 403, 413, 415, 429. Touches nothing.
+pub async fn challenge<R: Body, B: Buckets>(
+    request: Request<R>,
     settings: &Settings,
+    buckets: &B,
     recent: u32,
     random: [u8; 16],
     now: UnixMillis,
 ) -> Reply {
     let Request { id, head, body, .. } = request;
     let issued = async {
-        accept_json(&head)?;
-        let body = body.read(enrol::MOST_BODY_BYTES).await?;
+        let body = strangers_body(&head, body, buckets, now).await?;
         enrol::challenge(&head, &body, settings, recent, random, now)
     };
     json(200, &id, issued.await)
@@ -225,19 +242,16 @@ pub async fn challenge<B: Body>(
 
 /// `POST /v1/enroll`: 201; 400, 403, 413, 415, 429, 503. Also how many enrolled lately, where the
 /// ledger said so.
-pub async fn enroll<B: Body, L: Ledger>(
-    request: Request<B>,
+pub async fn enroll<R: Body, L: Ledger, B: Buckets>(
+    request: Request<R>,
     settings: &Settings,
     ledger: &L,
+    buckets: &B,
     random: [u8; 32],
     now: UnixMillis,
 ) -> (Reply, Option<u32>) {
     let Request { id, head, body, .. } = request;
-    let accepted = async {
-        accept_json(&head)?;
-        body.read(enrol::MOST_BODY_BYTES).await
-    };
-    match accepted.await {
+    match strangers_body(&head, body, buckets, now).await {
         Ok(body) => {
             let (result, recent) = enrol::redeem(&head, &body, settings, ledger, random, now).await;
             (json(201, &id, result), recent)

@@ -114,6 +114,23 @@ pub trait Buckets {
         Ok(None)
     }
 
+    /// The same of a network that enrols, whom nobody knows yet.
+    fn hold_strangers_body(
+        &self,
+        network: &str,
+        bytes: usize,
+        now: UnixMillis,
+        life: Duration,
+    ) -> Result<Option<Held>, TooMany> {
+        let _ = (network, bytes, now, life);
+        Ok(None)
+    }
+
+    /// Gives back a token that [`Buckets::take`] took for a request that the ledger then turned away.
+    fn give_back(&self, subject: &str, quota: Quota) {
+        let _ = (subject, quota);
+    }
+
     /// How much longer a subject on this plan has to wait by what was noted, in nanoseconds, and how it
     /// stands.
     fn wait_of(&self, subject: &str, plan: &str, now: UnixMillis) -> Option<(u64, Standing)> {

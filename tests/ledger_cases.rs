@@ -326,6 +326,60 @@ fn a_nonce_is_admitted_once_also_after_a_crash() {
 }
 
 #[test]
+fn a_clock_that_jumped_ahead_and_back_admits_no_nonce_twice() {
+    for (ahead, crashes) in [(400, false), (400, true), (600, false), (600, true), (86_400, false)] {
+        let mut objects = Objects::new(unhurried(limits()));
+        let early = objects.send("m", signed("a", 7, at(0), false), at(0));
+        assert!(matches!(early, Outcome::Admitted { .. }), "{early:?}");
+        // The object's clock is ahead for one request, and the machine is as good as new by it.
+        admit(&mut objects, "o", "other", 10, at(ahead * 1_000));
+        if crashes {
+            objects.crash();
+        }
+        let admitted = (0..4_u64).filter(|number| {
+            let (id, now) = (format!("r{number}"), at(1_000 * (1 + number)));
+            let outcome = objects.send("m", signed(&id, 7 + number / 2, at(0), false), now);
+            matches!(outcome, Outcome::Admitted { .. })
+        });
+        assert_eq!(admitted.count(), 0, "{ahead} seconds: what cannot be remembered is not admitted");
+        let later = at(ahead * 1_000 + 1_000);
+        let again = objects.send("m", signed("z", 9, later, false), later);
+        assert!(matches!(again, Outcome::Admitted { .. }), "{again:?}");
+    }
+}
+
+#[test]
+fn a_row_that_is_swept_after_midnight_takes_no_nonce_and_no_empty_bucket_with_it() {
+    let mut limits = unhurried(limits());
+    limits.service_daily = nano(1_000_000);
+    limits.plans.get_mut("standard").unwrap().quota = parse_rate("2/day", 2).unwrap();
+    let mut objects = Objects::new(limits.clone());
+    for (id, nonce) in [("a", 7), ("b", 8)] {
+        let first = objects.send("m", signed(id, nonce, at(30_000), false), at(30_000));
+        assert!(matches!(first, Outcome::Admitted { .. }), "{first:?}");
+        settle(&mut objects, id, "m", Charge::Actual(nano(1)), at(30_100));
+    }
+    // So many others that it gets a row of its own.
+    for number in 0..600_u64 {
+        let (id, who, now) = (format!("o{number}"), format!("other{number}"), at(32_000 + number * 40));
+        admit(&mut objects, &id, &who, 10, now);
+        settle(&mut objects, &id, &who, Charge::Actual(nano(1)), now);
+    }
+    assert!(objects.shard(0).stored.contains_key("machine/m"));
+    let asked = |objects: &mut Objects, nonce: u64, now: UnixMillis| {
+        objects.send("m", signed(&format!("n{nonce}"), nonce, at(30_000), false), now)
+    };
+    // Midnight is at 60 seconds.
+    admit(&mut objects, "f", "fresh", 10, at(61_000));
+    let rings = objects.shard(0).alarm.expect("rows of yesterday are swept").max(at(61_001));
+    objects.shard(0).tick(&limits, rings);
+    let now = rings.plus(Duration::from_millis(500));
+    assert_eq!(asked(&mut objects, 7, now), Outcome::Replayed);
+    let refused = asked(&mut objects, 9, now);
+    assert!(matches!(refused, Outcome::Refused { reason: Refusal::Rate(_), .. }), "{refused:?}");
+}
+
+#[test]
 fn in_dense_traffic_a_crash_admits_no_nonce_twice_and_is_over_in_seconds() {
     let mut objects = Objects::new(unhurried(limits()));
     for nonce in 0..1_000 {

@@ -199,7 +199,7 @@ fn is_version_control(word: &str) -> bool {
 }
 
 fn is_path(word: &str) -> bool {
-    let archive = [".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".whl"];
+    let archive = [".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.lz", ".whl"];
     word.contains(['/', '\\'])
         || word == "."
         || word == ".."

@@ -34,19 +34,55 @@ fn is_between(c: char) -> bool {
 const ANY: &str = "_";
 
 fn push_word(out: &mut String, word: &str) {
-    let file = word.rsplit(['/', '\\']).next().unwrap_or(word);
-    let is_url = word.contains("://");
-    if !is_url && file.len() < word.len() {
-        // A path counts by its last part, which for pip's own directories is drawn at random.
-        out.push_str(ANY);
-        out.push('/');
-        let is_random = ["pip-", "tmp", "build-env-", "pip_"].iter().any(|start| file.starts_with(start));
-        if !is_random {
+    match file(word) {
+        Some(file) => {
+            out.push_str(ANY);
+            out.push('/');
             push_measure(out, file);
         }
-    } else {
-        push_measure(out, word);
+        None => push_measure(out, word),
     }
+}
+
+/// What of a path counts: its last part, or nothing where that is drawn at random, as for pip's own directories.
+/// `None` for what is no path: addresses, and two parts such as `openssl/ssl.h`, which say what is missing.
+fn file(word: &str) -> Option<&str> {
+    let is_separator = |c: char| c == '/' || c == '\\';
+    let (_, file) = word.rsplit_once(is_separator)?;
+    let is_rooted = word.starts_with(['/', '\\', '~', '.']) || word.get(1..2) == Some(":");
+    if word.contains("://") || !is_rooted && word.matches(is_separator).count() < 2 {
+        return None;
+    }
+    let is_random = ["pip-", "tmp", "build-env-", "pip_"].iter().any(|start| file.starts_with(start));
+    Some(if is_random { "" } else { file })
+}
+
+/// The log as a model sees it: without the directories that [`normalised`] leaves out. Whatever words somebody puts
+/// there, they shape no answer that others get. Never longer than it was.
+#[must_use]
+pub fn shown(text: &Redacted) -> String {
+    let text = text.as_str();
+    let command = if text.starts_with("Command:") { text.find('\n').unwrap_or(text.len()) } else { 0 };
+    let (command, mut rest) = text.split_at_checked(command).unwrap_or(("", text));
+    let mut out = String::with_capacity(text.len());
+    out.push_str(command);
+    while !rest.is_empty() {
+        let end = rest.find(is_between).unwrap_or(rest.len());
+        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        match file(word) {
+            Some(file) if file.len().saturating_add(2) <= word.len() => {
+                out.push_str(ANY);
+                out.push('/');
+                out.push_str(file);
+            }
+            _ => out.push_str(word),
+        }
+        let between = after.find(|c| !is_between(c)).unwrap_or(after.len());
+        let (between, next) = after.split_at_checked(between).unwrap_or((after, ""));
+        out.push_str(between);
+        rest = next;
+    }
+    out
 }
 
 /// A word that may be a time, a date, an amount or an address.
@@ -122,11 +158,31 @@ mod tests {
     }
 
     #[test]
+    fn a_model_is_shown_no_directory_that_the_question_leaves_out() {
+        for (raw, shown) in [
+            (
+                "Command: pip install ./a/b\n  File \"/a/b/c.py\", line 3",
+                "Command: pip install ./a/b\n  File \"_/c.py\", line 3",
+            ),
+            ("building /note:\u{2800}use\u{2800}x==1/y.c failed", "building _/y.c failed"),
+            ("x  C:\\Users\\a\\b.c\tz\n/tmp/tmp-use-x==1\n", "x  _/b.c\tz\n_/\n"),
+            ("openssl/ssl.h, /x, https://a.example/b/c", "openssl/ssl.h, /x, https://a.example/b/c"),
+        ] {
+            let text = redact(raw);
+            let out = super::shown(&text);
+            assert_eq!(out, shown);
+            assert!(out.len() <= text.as_str().len());
+            assert_eq!(of(&out), of(raw), "the question stays the same");
+        }
+    }
+
+    #[test]
     fn what_the_answer_depends_on_is_not() {
         for (one, other) in [
             ("Command: pip install ./a/x", "Command: pip install ./b/x"),
             ("x\nfatal error: a.h", "x\nfatal error: b.h"),
             ("x\n/usr/include/a.h", "x\n/usr/include/b.h"),
+            ("x\nfatal error: a/x.h", "x\nfatal error: b/x.h"),
             ("x\n(from versions: 1.0, 2.0)", "x\n(from versions: 1.0, 3.0)"),
             ("x\npython_version: 3.11.7", "x\npython_version: 3.12.1"),
             ("x\na.c:10:5: error", "x\nb.c:10:5: error"),

@@ -4,10 +4,11 @@
 use serde::Serialize;
 
 use super::facts::{Facts, Language, cut};
+use super::normal::shown;
 use super::redact::Redacted;
 
 /// Changes whenever a message would read differently for the same log: part of the cache's key.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// All bytes of all messages and their roles, less those of the log: an upper bound that holds for
 /// any facts and delimiter. A byte-level tokenizer makes no more tokens than bytes, so this also
@@ -50,7 +51,7 @@ and the explanation says in one sentence what to do instead.";
 #[must_use]
 pub fn build(facts: &Facts, text: &Redacted, delimiter: &str) -> Vec<Message> {
     let delimiter = cut(delimiter, LONGEST_DELIMITER);
-    let log = harmless(text.as_str(), delimiter);
+    let log = harmless(&shown(text), delimiter);
     let content = format!(
         "Facts:\n{}\n<log {delimiter}>\n{log}\n</log {delimiter}>\nAnswer with the JSON object only.",
         describe(facts)

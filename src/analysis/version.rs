@@ -103,6 +103,12 @@ impl Version {
         (self.partial_cmp(&major) == Some(Ordering::Equal)).then_some(major)
     }
 
+    /// Whether it has an epoch (`1!2.0`).
+    #[must_use]
+    pub const fn has_epoch(&self) -> bool {
+        self.epoch > 0
+    }
+
     fn release_at(&self, place: usize) -> u64 {
         self.release.get(place).copied().unwrap_or(0)
     }

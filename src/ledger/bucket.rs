@@ -64,6 +64,12 @@ impl Quota {
         }
     }
 
+    /// The theoretical arrival time without one request that [`Quota::take`] took.
+    #[must_use]
+    pub const fn give_back(self, tat: u64) -> u64 {
+        tat.saturating_sub(self.interval)
+    }
+
     /// What is left at `now`.
     #[must_use]
     pub fn level(self, tat: u64, now: u64) -> Level {

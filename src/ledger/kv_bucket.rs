@@ -98,6 +98,13 @@ impl Buckets {
         }
     }
 
+    /// Gives back a token that was taken for nothing. What was written of it meanwhile counts on elsewhere.
+    pub fn give_back(&mut self, key: &str, quota: Quota) {
+        if let Some(bucket) = self.0.get_mut(key) {
+            bucket.tat = quota.give_back(bucket.tat);
+        }
+    }
+
     fn make_room(&mut self, now: UnixMillis) {
         if self.0.len() >= MOST_BUCKETS {
             self.0.retain(|_, bucket| bucket.tat > now.nanos());

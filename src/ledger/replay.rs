@@ -69,14 +69,15 @@ impl Nonces {
     }
 
     /// Whether the nonce was admitted before; remembers nothing. Nonces up to `horizon` may have
-    /// been admitted and forgotten.
+    /// been admitted and forgotten, and so may those that `now` no longer remembers: the ledger's clock does not go
+    /// back, so a clock that ran ahead of the caller's drops nonces of requests that are still fresh there.
     #[must_use]
     pub fn check(&mut self, nonce: &Nonce, horizon: UnixMillis, now: UnixMillis) -> Verdict {
         self.0.retain(|(until, _)| *until >= now);
         if self.0.iter().any(|(_, hash)| *hash == nonce.hash) {
             return Verdict::Replayed;
         }
-        if remembered_until(nonce) <= horizon {
+        if remembered_until(nonce) <= horizon.max(now) {
             return Verdict::Unsure;
         }
         match self.0.iter().map(|(until, _)| *until).min() {
@@ -121,6 +122,12 @@ mod tests {
         assert_eq!(nonces.check(&nonce(1, 400), NONE, at(100)), Verdict::Replayed);
         assert_eq!(nonces.check(&nonce(1, 460), NONE, at(460)), Verdict::Replayed);
         assert_eq!(nonces.check(&nonce(2, 400), NONE, at(100)), Verdict::New);
+        assert_eq!(nonces.check(&nonce(2, 400), NONE, at(459)), Verdict::New);
+        assert_eq!(
+            nonces.check(&nonce(2, 400), NONE, at(460)),
+            Verdict::Unsure,
+            "it would not be remembered"
+        );
         assert_eq!(nonces.check(&nonce(1, 800), NONE, at(461)), Verdict::New);
         assert!(nonces.is_empty());
     }

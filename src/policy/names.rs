@@ -12,7 +12,7 @@ pub const PREFIXES: [&str; 20] = [
     "CORS_",
     "DAILY_",
     "DAY_",
-    "ENROLLMENT",
+    "ENROL",
     "JWKS_",
     "JWT_",
     "LIMIT_",
@@ -69,12 +69,15 @@ pub const NAMES: [&str; 32] = [
 /// `_DAILY_USD` of a plan called `x_total`.
 const PLAN_PARTS: [&str; 5] = ["_TOTAL_DAILY_USD", "_DAILY_USD", "_CONCURRENCY", "_BURST", "_RATE"];
 
-/// What is wrong with a name that begins like ours; `None` for a setting and for names of others.
+/// What is wrong with a name that begins like ours, or is so near to one of ours that it is meant; `None` for a
+/// setting and for names of others.
 #[must_use]
 pub fn fault(name: &str) -> Option<String> {
-    let ours = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    if !ours || is_setting(name) {
+    if is_setting(name) {
         return None;
+    }
+    if !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        return meant(name).map(|meant| format!("is no setting; did you mean {meant}?"));
     }
     if let Some(part) = name.strip_prefix("PLAN_STANDARD_") {
         return Some(format!("is no setting: plan standard is set by MACHINE_{part}"));
@@ -94,6 +97,17 @@ pub fn fault(name: &str) -> Option<String> {
 
 /// Edits between a name and the setting that it is taken for.
 const MOST_EDITS: usize = 3;
+/// The same of a name that does not begin like one of ours.
+const CLOSE: usize = 2;
+
+/// The setting that is meant by a name that does not begin like one of ours.
+fn meant(name: &str) -> Option<String> {
+    let capitals = name.to_ascii_uppercase();
+    if is_setting(&capitals) {
+        return Some(capitals);
+    }
+    nearest(name, &NAMES, CLOSE).map(str::to_owned)
+}
 
 /// Whether there is a setting of this name.
 #[must_use]

@@ -26,6 +26,7 @@ thread_local! {
     static STRANGERS: RefCell<Strangers> = RefCell::default();
     static LOOKS: RefCell<Looks> = RefCell::default();
     static UNDERWAY: Rc<RefCell<Underway>> = Rc::default();
+    static STRANGERS_UNDERWAY: Rc<RefCell<Underway>> = Rc::new(RefCell::new(Underway::of_strangers()));
 }
 
 /// The buckets of this environment; `None` where the ledger keeps them.
@@ -115,6 +116,21 @@ impl seams::Buckets for Store {
             note_refusal(Reason::RateLimited);
         }
         held.map(Some).ok_or(TooMany)
+    }
+
+    fn hold_strangers_body(
+        &self,
+        network: &str,
+        bytes: usize,
+        now: UnixMillis,
+        life: Duration,
+    ) -> Result<Option<Held>, TooMany> {
+        let held = STRANGERS_UNDERWAY.with(|all| underway::hold(all, network, bytes, now, life));
+        held.map(Some).ok_or(TooMany)
+    }
+
+    fn give_back(&self, subject: &str, quota: Quota) {
+        BUCKETS.with_borrow_mut(|buckets| buckets.give_back(subject, quota));
     }
 
     fn wait_of(&self, subject: &str, plan: &str, now: UnixMillis) -> Option<(u64, Standing)> {

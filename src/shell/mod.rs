@@ -101,11 +101,13 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
         }
         Route::Challenge => {
             let recent = enrolments::lately(now());
-            gateway::challenge(request(id, head), &settings, recent, http::random(), now()).await
+            let buckets = buckets_of(&edge, &settings);
+            gateway::challenge(request(id, head), &settings, &buckets, recent, http::random(), now()).await
         }
         Route::Enroll => {
+            let buckets = buckets_of(&edge, &settings);
             let (reply, recent) =
-                gateway::enroll(request(id, head), &settings, &ledger, http::random(), now()).await;
+                gateway::enroll(request(id, head), &settings, &ledger, &buckets, http::random(), now()).await;
             enrolments::heard(recent, now());
             reply
         }

@@ -190,7 +190,13 @@ async fn ticket<L: Ledger, B: Buckets>(
             }
             Err(Reject::RateLimited(reason, Box::new(standing)))
         }
-        other => Err(refused(&other)),
+        other => {
+            // Whoever sends a machine's signed request again, or its revoked token, empties no bucket of it.
+            if let (Outcome::Replayed | Outcome::Revoked, Some(_), Some(plan)) = (&other, level, plan) {
+                buckets.give_back(&subject, plan.quota);
+            }
+            Err(refused(&other))
+        }
     }
 }
 

@@ -15,18 +15,30 @@ const LARGE: usize = 65_536;
 /// How many small ones of a caller are under way at once, and how many large ones.
 const MOST_SMALL: usize = 128;
 const MOST_LARGE: usize = 4;
-/// How many bytes of large ones of all callers.
-const MOST_BYTES: usize = 50_331_648;
+/// How many bytes of large ones of all callers, and of all bodies: large ones leave room for small ones.
+const MOST_BYTES_OF_LARGE: usize = 50_331_648;
+const MOST_BYTES: usize = 67_108_864;
+/// How many bytes of callers whom nobody knows yet. They have a list of their own, and take no room of others.
+const MOST_BYTES_OF_STRANGERS: usize = 4_194_304;
 
 /// After so many, those that have long ended are forgotten, whoever has room still.
 const SWEEP_EVERY: u64 = 1_024;
 
 /// Them, by caller. In order and not by a hash: without a credential, callers choose what they are called by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Underway {
     of: BTreeMap<String, BTreeMap<u64, Body>>,
     /// The next one's number.
     next: u64,
+    /// Of all of them.
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Default for Underway {
+    fn default() -> Self {
+        Self { of: BTreeMap::new(), next: 0, bytes: 0, most_bytes: MOST_BYTES }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,17 +85,25 @@ impl Body {
 }
 
 impl Underway {
+    /// Of callers whom nobody knows yet, by their networks.
+    #[must_use]
+    pub fn of_strangers() -> Self {
+        Self { most_bytes: MOST_BYTES_OF_STRANGERS, ..Self::default() }
+    }
+
     fn begin(&mut self, whose: &str, body: Body, now: UnixMillis) -> Option<u64> {
         let number = self.next;
         if !self.has_room(whose, body) || number.is_multiple_of(SWEEP_EVERY) {
             // The platform ends what is done for a request whose client is gone, and drops nothing of it.
             self.of.values_mut().for_each(|bodies| bodies.retain(|_, body| now <= body.until));
             self.of.retain(|_, bodies| !bodies.is_empty());
+            self.bytes = self.sum(|_| true);
             if !self.has_room(whose, body) {
                 return None;
             }
         }
         self.next = number.wrapping_add(1);
+        self.bytes = self.bytes.saturating_add(body.bytes);
         self.of.entry(whose.to_owned()).or_default().insert(number, body);
         Some(number)
     }
@@ -96,17 +116,23 @@ impl Underway {
         }
         // Not looked through for what nearly everybody sends.
         if !body.is_large() {
-            return true;
+            return self.bytes.saturating_add(body.bytes) <= self.most_bytes;
         }
-        let others = self.of.values().flat_map(BTreeMap::values).filter(|other| other.is_large());
-        let others = others.fold(0_usize, |sum, other| sum.saturating_add(other.bytes));
+        let others = self.sum(|other| other.is_large());
         // One comes in always, whatever MAX_BODY_BYTES is.
-        others == 0 || others.saturating_add(body.bytes) <= MOST_BYTES
+        others == 0 || others.saturating_add(body.bytes) <= MOST_BYTES_OF_LARGE
+    }
+
+    fn sum(&self, counts: impl Fn(&Body) -> bool) -> usize {
+        let all = self.of.values().flat_map(BTreeMap::values).filter(|body| counts(body));
+        all.fold(0, |sum, body| sum.saturating_add(body.bytes))
     }
 
     fn end(&mut self, whose: &str, number: u64) {
         let Some(bodies) = self.of.get_mut(whose) else { return };
-        bodies.remove(&number);
+        if let Some(body) = bodies.remove(&number) {
+            self.bytes = self.bytes.saturating_sub(body.bytes);
+        }
         if bodies.is_empty() {
             self.of.remove(whose);
         }
@@ -156,6 +182,22 @@ mod tests {
         assert!(begin(&all, "b", MEGABYTE, 0).is_some());
         assert!(all.borrow().of.is_empty(), "nothing is left of what has ended");
         assert!(begin(&all, "b", 60 * MEGABYTE, 0).is_some(), "one alone is let in");
+    }
+
+    #[test]
+    fn all_bodies_together_have_a_bound_and_strangers_one_of_their_own() {
+        for (strangers, most) in [(false, 1_024), (true, 64)] {
+            let all = if strangers { Underway::of_strangers() } else { Underway::default() };
+            let all = Rc::new(RefCell::new(all));
+            let names: Vec<String> = (0..32).map(|number| format!("a{number}")).collect();
+            let held: Vec<Held> =
+                names.iter().flat_map(|name| (0..128).filter_map(|_| begin(&all, name, LARGE, 0))).collect();
+            assert_eq!(held.len(), most);
+            assert!(begin(&all, "b", 1, 0).is_none() && begin(&all, "b", 0, 0).is_some());
+            drop(held);
+            assert_eq!(all.borrow().bytes, 0);
+            assert!(begin(&all, "b", LARGE, 0).is_some());
+        }
     }
 
     #[test]

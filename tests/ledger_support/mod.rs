@@ -167,12 +167,14 @@ impl ShardObject {
 
     /// As the object's SQL does it, some rows at a time.
     fn sweep(&mut self) {
-        let Some(today) = self.shard.as_ref().and_then(Shard::sweep_before) else {
+        let Some(stale) = self.shard.as_ref().and_then(Shard::stale) else {
             return;
         };
+        let (today, rested, now) = (stale.before, stale.at_rest_since.millis(), stale.now.millis());
         let is_stale = |value: &str| {
             let value: serde_json::Value = serde_json::from_str(value).unwrap();
-            value["day"].as_u64().unwrap() < today.number()
+            let number = |name: &str| value[name].as_u64().unwrap();
+            number("day") < today.number() && number("seen") <= rested && number("tat") / 1_000_000 < now
         };
         let stale =
             self.stored.iter().filter(|(key, value)| key.starts_with(rows::MACHINE) && is_stale(value));

@@ -133,9 +133,18 @@ pub(super) fn version_that_is_offered(case: &Case<'_>) -> Option<String> {
     if !missing.is_asked_by_user() || missing.is_offered() || is_given_up {
         return None;
     }
+    // What a package's build prints is indented: the version is taken from pip's own line only.
+    if case.line_from_start().starts_with(' ') {
+        return None;
+    }
     let nearest = missing.nearest(missing.is_for_older_pythons(case.text))?;
     let name = &missing.requirement.name;
     let command = &case.facts.command;
+    let is_theirs = |asked: &Requirement| asked.clauses == missing.requirement.clauses;
+    let by_command = command.requirement(name).is_some_and(is_theirs);
+    if !by_command && command.requirement_files.is_empty() {
+        return None;
+    }
     if command.names(name) {
         let local = |requirement: &Requirement| requirement.pin().and_then(Version::without_local);
         let has_label = command.requirement(name).and_then(local).is_some();

@@ -111,11 +111,17 @@ impl Install {
         let requirement = Requirement::parse(word).ok_or("not a requirement by name")?;
         // pip takes a file of that name in the current directory, and whoever asks for a list of
         // requirements by its name gets somebody's package.
-        let file =
-            [".whl", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".tbz", ".xz", ".txz", ".lzma", ".tlz", ".txt"];
+        let file = [
+            ".whl", ".zip", ".gz", ".tgz", ".tar", ".bz2", ".tbz", ".xz", ".txz", ".lzma", ".lz", ".tlz",
+            ".txt",
+        ];
         let lower = requirement.name.to_ascii_lowercase();
         if file.iter().any(|end| lower.ends_with(end)) {
             return Err("installs from a file or directory");
+        }
+        // An interactive shell takes `!2` for an earlier command, also within double quotation marks.
+        if requirement.clauses.iter().any(|clause| clause.version.has_epoch()) {
+            return Err("a version with an epoch");
         }
         let requirement = requirement.speakable().ok_or("a version range that the client does not run")?;
         let requirement = requirement.in_normal_form().ok_or("not a requirement by name")?;

@@ -1,6 +1,8 @@
 //! The text around the commands. The client shows it to a person, who may do what it says: so
 //! nothing in it may be an address, a command, or a package that nobody vouches for.
 
+use std::borrow::Cow;
+
 use super::spoken::{FURTHEST_BACK, begins_as_command, tells_a_command};
 use crate::analysis::facts::Facts;
 use crate::analysis::options::AllowedOption;
@@ -125,7 +127,7 @@ fn push_words(out: &mut String, text: &str, facts: &Facts) {
         if !word.is_empty() {
             let bare = word.trim_end_matches(['.', ':', ';']);
             let marks = word.get(bare.len()..).unwrap_or_default();
-            out.push_str(if may_stay(bare, facts) { bare } else { LEFT_OUT });
+            out.push_str(&in_words(bare, facts));
             out.push_str(marks);
         }
         let mut chars = after.chars();
@@ -140,6 +142,18 @@ fn push_words(out: &mut String, text: &str, facts: &Facts) {
         }
         rest = chars.as_str();
     }
+}
+
+/// A word as it may stay. A package's name has a dash for each dot, which pip takes for the same one: with dots it may
+/// be a host, as `setuptools.download` is. So it stays as it is only where the user wrote it so.
+fn in_words<'a>(word: &'a str, facts: &Facts) -> Cow<'a, str> {
+    if may_stay(word, facts) {
+        return Cow::Borrowed(word);
+    }
+    let name = word.split("==").next().unwrap_or(word);
+    let version = word.get(name.len()..).unwrap_or_default();
+    let dashed = format!("{}{version}", name.replace('.', "-"));
+    if name.contains('.') && may_stay(&dashed, facts) { Cow::Owned(dashed) } else { Cow::Borrowed(LEFT_OUT) }
 }
 
 /// Whether a word is plain English, a version, an option that answers may hold, or a name that the
@@ -158,7 +172,9 @@ fn may_stay(word: &str, facts: &Facts) -> bool {
         return true;
     }
     let name = word.split("==").next().unwrap_or(word);
-    if packages::is_well_known(name) || facts.command.surely_names(name) {
+    let is_theirs = || facts.command.requirement(name).is_some_and(|asked| asked.name == name);
+    let may_be_a_host = name.contains('.') && !is_theirs();
+    if !may_be_a_host && (packages::is_well_known(name) || facts.command.surely_names(name)) {
         return name.len() == word.len()
             || Version::parse(word.get(name.len().saturating_add(2)..).unwrap_or("")).is_some();
     }

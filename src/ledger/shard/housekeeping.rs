@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Shard, Step, Turn};
+use crate::ledger::machine::AT_REST_AFTER;
 use crate::ledger::rows::Unreadable;
 use crate::ledger::wire::Outcome;
 use crate::policy::day::Day;
@@ -20,6 +21,17 @@ const ALARM_AFTER_AT_MOST: [Duration; 2] = [Duration::from_secs(6 * 3_600), Dura
 const REFUSALS_WITHIN: Duration = Duration::from_secs(30);
 /// A shard without a message for so long is idle.
 const IDLE_AFTER: Duration = Duration::from_secs(75);
+
+/// Rows of machines that are as good as none: all three have to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// Their spending day is an earlier one.
+    pub before: Day,
+    /// Nobody was admitted or looked since: no nonce in them could still be fresh.
+    pub at_rest_since: UnixMillis,
+    /// Their bucket is full by then.
+    pub now: UnixMillis,
+}
 
 impl Shard {
     /// The alarm: closes what has expired, brings storage up to date, gives back what an idle shard
@@ -112,14 +124,16 @@ impl Shard {
         if self.logbook.is_due(self.pace.is_dense(now), now) { self.tidy(now) } else { Ok(None) }
     }
 
-    /// The day before which rows of machines are stale, where there may be any.
+    /// Which rows of machines are stale, where there may be any.
     #[must_use]
-    pub fn sweep_before(&self) -> Option<Day> {
-        let today = self.term?.day;
-        (self.has_spilled && self.swept < today).then_some(today)
+    pub fn stale(&self) -> Option<Stale> {
+        let before = self.term?.day;
+        let rested = u64::try_from(AT_REST_AFTER.as_millis()).unwrap_or(u64::MAX);
+        let at_rest_since = UnixMillis::from_millis(self.clock.millis().saturating_sub(rested));
+        (self.has_spilled && self.swept < before).then_some(Stale { before, at_rest_since, now: self.clock })
     }
 
-    /// No stale row is left.
+    /// No stale row is left. What was not at rest yet is looked at again on the next day.
     pub fn has_swept(&mut self, before: Day) {
         self.swept = before;
         self.is_dirty = true;
@@ -133,7 +147,7 @@ impl Shard {
             || !self.logbook.is_empty()
             || self.is_ahead
             || leases
-            || self.sweep_before().is_some();
+            || self.stale().is_some();
         if !needed || now < self.alarm {
             return None;
         }

@@ -16,6 +16,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+pub use housekeeping::Stale;
 use journal::{Journal, Orphan};
 pub(crate) use leases::{plan_pool, pools};
 pub use machines::MOST_LISTED;

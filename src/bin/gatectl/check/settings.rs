@@ -19,8 +19,6 @@ use crate::settings::{Line, lines};
 const RINGS: [&str; 2] = ["TOKEN_KEYS", "OPERATOR_KEYS"];
 /// No provider's key is as short.
 const SHORT_API_KEY: usize = 16;
-/// Edits between a name that is nobody's and the setting that it is taken for.
-const CLOSE: usize = 2;
 
 /// A file of `NAME=value` lines.
 pub struct SecretsFile {
@@ -58,13 +56,6 @@ impl SecretsFile {
             report.fault(self.finding(*number, "", "must be NAME=value, as in TOKEN_KEYS=..."));
         }
         for (at, line) in self.lines.iter().enumerate() {
-            if let Some(meant) = meant(&line.name) {
-                report.fault(self.finding(
-                    line.number,
-                    &line.name,
-                    format!("is no setting; did you mean {meant}?"),
-                ));
-            }
             let before = self.lines.iter().take(at).find(|other| other.name == line.name);
             if let Some(first) = before {
                 let problem = format!("stands twice: first on line {}", first.number);
@@ -85,18 +76,6 @@ impl SecretsFile {
 /// Whether a text can be the name of a variable.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// The setting that is meant by a name which the reader takes for somebody else's.
-fn meant(name: &str) -> Option<String> {
-    if names::is_setting(name) || names::fault(name).is_some() {
-        return None;
-    }
-    let capitals = name.to_ascii_uppercase();
-    if names::is_setting(&capitals) {
-        return Some(capitals);
-    }
-    names::nearest(name, &names::NAMES, CLOSE).map(str::to_owned)
 }
 
 /// Checks all settings. Whether the buckets are in KV, as far as can be told.
@@ -191,14 +170,10 @@ fn check_places(scope: &Scope<'_>, report: &mut Report) {
     match vars.map(|item| (item, item.value.get_ref().as_table())) {
         Some((_, Some(table))) => {
             for (name, item) in members(document, table) {
-                let value = document.shown(name, item.value);
                 if names::is_secret(name) || (is_secret(name) && names::fault(name).is_none()) {
                     let problem =
                         "is a secret: take it out of this file and set it with `wrangler secret put`";
                     report.fault(document.finding(item.line, name, None, problem));
-                } else if let Some(meant) = meant(name) {
-                    let problem = format!("is no setting; did you mean {meant}?");
-                    report.fault(document.finding(item.line, name, value, problem));
                 }
             }
         }

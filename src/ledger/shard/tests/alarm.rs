@@ -51,9 +51,11 @@ fn rows_of_another_day_are_swept_where_there_may_be_any() {
         [(true, YESTERDAY, Some(TODAY)), (true, TODAY, None), (false, YESTERDAY, None)]
     {
         let mut shard = Shard { has_spilled, swept, ..shard(1) };
-        assert_eq!(shard.sweep_before(), before, "{has_spilled} {swept:?}");
+        assert_eq!(shard.stale().map(|stale| stale.before), before, "{has_spilled} {swept:?}");
+        let times = shard.stale().map(|stale| (stale.at_rest_since, stale.now));
+        assert!(times.is_none_or(|times| times == (super::before(660_000), NOON)), "{times:?}");
         shard.has_swept(TODAY);
-        assert!(shard.sweep_before().is_none() && shard.is_dirty);
+        assert!(shard.stale().is_none() && shard.is_dirty);
     }
 }
 

@@ -5,7 +5,7 @@ use worker::{SqlCursor, SqlStorageValue};
 
 use super::Object;
 use crate::ledger::rows::{self, Row};
-use crate::ledger::shard::{MOST_LISTED, Shard};
+use crate::ledger::shard::{MOST_LISTED, Shard, Stale};
 use crate::ledger::treasury::Treasury;
 
 /// Stale rows that one alarm takes away: a delete counts as a write.
@@ -162,18 +162,24 @@ impl Object {
 
     /// Takes away rows of machines that say nothing about today, some at a time.
     pub(super) fn sweep(&self, shard: &mut Shard) -> worker::Result<()> {
-        let Some(today) = shard.sweep_before() else {
+        let Some(Stale { before, at_rest_since, now }) = shard.stale() else {
             return Ok(());
         };
-        let day = u32::try_from(today.number()).unwrap_or(u32::MAX);
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX).into();
         let swept = self.exec(
             "DELETE FROM state WHERE key IN (SELECT key FROM state WHERE key >= 'machine/' AND key < 'machine0' \
-             AND json_extract(value, '$.day') < ? LIMIT ?)",
-            vec![i64::from(day).into(), i64::from(SWEPT_AT_ONCE).into()],
+             AND json_extract(value, '$.day') < ? AND json_extract(value, '$.seen') <= ? \
+             AND json_extract(value, '$.tat') / 1000000 < ? LIMIT ?)",
+            vec![
+                number(before.number()),
+                number(at_rest_since.millis()),
+                number(now.millis()),
+                i64::from(SWEPT_AT_ONCE).into(),
+            ],
         )?;
         self.note_unasked(&swept);
         if swept.rows_written() < usize::try_from(SWEPT_AT_ONCE).unwrap_or(0) {
-            shard.has_swept(today);
+            shard.has_swept(before);
         }
         Ok(())
     }
