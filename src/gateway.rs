@@ -137,9 +137,9 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     // 3.
     let most = settings.max_body_bytes;
     let now = clock();
-    let Ok(_held) =
-        services.buckets.hold_body(&verifying.subject(), body.expected(most), now, body_life(most))
-    else {
+    let sender = verifying.sender(&network_of(head));
+    let held = services.buckets.hold_body(&sender, body.expected(most), now, body_life(most));
+    let Ok(_held) = held else {
         let full = Level { remaining: 0, next_in: 0 };
         let reject = unseen(verifying.plan(), settings, Refusal::Concurrency, full, now);
         return Err(verifying.refused(reject));

@@ -660,3 +660,26 @@ fn an_idle_shard_gives_its_lease_back() {
         (0..30).filter(|number| is_reserved(&admit(&mut objects, &format!("b{number}"), &one, 100, at(0))));
     assert_eq!(reserved.count(), 10, "the machine's cap, as the service's leaves room");
 }
+
+#[test]
+fn a_plans_cap_that_is_new_counts_from_then_on_and_the_services_holds() {
+    let mut limits = unhurried(limits());
+    let pool = limits.plans.get_mut("pool").unwrap();
+    (pool.total_daily, pool.machine_daily) = (None, nano(5_000));
+    limits.service_daily = nano(900);
+    let mut objects = Objects::new(limits);
+    let spend = |objects: &mut Objects, from: u64, count: u64| {
+        let spent = (from..from + count).filter(|number| {
+            let id = format!("p{number}");
+            let outcome = objects.send("m", Command::Admit(admission(&id, "m", "pool", 100)), at(0));
+            settle(objects, &id, "m", Charge::Full, at(0));
+            is_reserved(&outcome)
+        });
+        spent.count()
+    };
+    assert_eq!(spend(&mut objects, 0, 4), 4);
+    objects.limits.plans.get_mut("pool").unwrap().total_daily = Some(nano(300));
+    assert_eq!(spend(&mut objects, 10, 20), 3, "from then on");
+    objects.limits.plans.get_mut("pool").unwrap().total_daily = None;
+    assert_eq!(spend(&mut objects, 40, 20), 2, "nine in all");
+}

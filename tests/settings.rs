@@ -51,7 +51,15 @@ fn the_defaults_are_those_of_the_contract() {
 fn what_is_wrong_is_named_with_what_is_accepted() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[("MACHINE_RATES", "6/minute")], "MACHINE_RATES: is no setting; did you mean MACHINE_RATE?"),
-        (&[("DAYLY_USD", "1")], ""),
+        (&[("DAYLY_USD", "1")], "DAYLY_USD: is no setting; did you mean DAILY_USD?"),
+        (&[("DATABASE_URL", "x"), ("REGION", "x"), ("PORT", "1"), ("LOGGER", "x")], ""),
+        (&[("ENROLMENT", "off")], "ENROLMENT: is no setting; did you mean ENROLLMENT?"),
+        (&[("DALIY_USD", "1")], "DALIY_USD: is no setting; did you mean DAILY_USD?"),
+        (&[("daily_usd", "1")], "daily_usd: is no setting; did you mean DAILY_USD?"),
+        (
+            &[("Log_Error_Context", "off")],
+            "Log_Error_Context: is no setting; did you mean LOG_ERROR_CONTEXT?",
+        ),
         (&[("DAILY_USDD", "1")], "DAILY_USDD: is no setting; did you mean DAILY_USD?"),
         (
             &[("PLAN_STANDARD_RATE", "6/minute")],
@@ -92,7 +100,7 @@ fn what_is_wrong_is_named_with_what_is_accepted() {
     for (changes, begins) in cases {
         let found = faults(changes);
         if begins.is_empty() {
-            assert!(found.is_empty(), "a name that does not begin like ours is not ours: {found:?}");
+            assert!(found.is_empty(), "a name that is not like ours is not ours: {found:?}");
         } else {
             assert!(found.iter().any(|fault| fault.starts_with(begins)), "{changes:?}: {found:?}");
         }

@@ -132,12 +132,14 @@ impl Verified {
 }
 
 impl Verifying {
-    /// Who calls: of a signed request whoever signed its head, with this body or another.
+    /// By whom its body counts as under way: of a signed request by whoever signed its head and the network that sends
+    /// it. Whether it is the first one with its nonce is not known yet, and copies from elsewhere are not to take the
+    /// machine's own place.
     #[must_use]
-    pub fn subject(&self) -> String {
+    pub fn sender(&self, network: &str) -> String {
         match &self.0 {
             Pending::Nothing(verified) => verified.subject.to_string(),
-            Pending::Digest(signed) => signed.machine().to_string(),
+            Pending::Digest(signed) => format!("{} from {network}", signed.machine()),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::support::faulty::Faulty;
 use crate::support::fleet::{Fleet, Member};
 use crate::support::gateway::{Settings, nano_usd, request_body};
 use crate::support::overview::Overview;
+use crate::support::signing::ToSign;
 use crate::support::{prices, random_word, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -324,6 +325,9 @@ fn a_clock_that_steps_back_or_ahead_gives_nobody_anything_twice() {
         assert_eq!(ask().status, 200);
     }
     let (before, fresh) = (spent(), world.token("phone"));
+    let signed = || ToSign::look(world.settings.key(), "tablet").sign(&worker);
+    let caught = signed();
+    assert_eq!([caught.send(&worker).status, caught.send(&worker).status], [200, 401]);
     assert!(before > 0);
     ask().assert_problem(429, "rate-limited");
 
@@ -342,6 +346,9 @@ fn a_clock_that_steps_back_or_ahead_gives_nobody_anything_twice() {
 
     // Right again: the day that began too early stays, and the bucket does not fill from it.
     world.outage(&json!({}));
+    // Nor is a nonce admitted that the ledger, whose clock stays ahead, could not remember.
+    assert_ne!(caught.send(&worker).status, 200);
+    signed().send(&worker).assert_problem(503, "ledger-unavailable");
     assert_eq!(spent(), later);
     let admitted = (0..6).filter(|_| ask().status == 200).count();
     assert_eq!(admitted, 2, "of a burst of three one is used");

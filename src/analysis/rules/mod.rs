@@ -4,7 +4,8 @@
 //!
 //! A log is attackers' text: whoever writes a package writes what its build prints. A rule
 //! therefore takes from it only *which* known kind of failure this is, and names that it looks up
-//! in our tables or in the user's own command; it never passes a name on.
+//! in our tables or in the user's own command; it never passes a name on. A version it takes from pip's own line about
+//! what the user asked for, where no build can write.
 
 mod anew;
 mod build;

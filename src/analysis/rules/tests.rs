@@ -147,6 +147,29 @@ fn each_kind_is_recognised_by_how_pip_speaks() {
 }
 
 #[test]
+fn no_version_is_taken_from_what_a_package_prints() {
+    let offers = |line: &str| format!("{NONE}{line} (from versions: 1.0, 1.1)");
+    for (command, log, right) in [
+        ("pip install urllib3==99 evil", offers("urllib3==99"), &["pip install urllib3==1.1 evil"][..]),
+        ("pip install urllib3==99 evil", format!("  {}", offers("urllib3==99")), &[]),
+        ("pip install urllib3 evil", offers("urllib3==99"), &[]),
+        ("pip install urllib3==2.0 evil", offers("urllib3==99"), &[]),
+        ("pip install evil", offers("urllib3==99 (from -r r.txt (line 3))"), &[]),
+        (
+            "pip install -r r.txt",
+            offers("urllib3==99 (from -r r.txt (line 3))"),
+            &["pip install urllib3==1.1"],
+        ),
+    ] {
+        let advised = commands(command, &log);
+        assert!(
+            advised == right || right.is_empty() && advised.concat() == "UNCERTAIN",
+            "{command}: {log}: {advised:?}"
+        );
+    }
+}
+
+#[test]
 fn a_rule_gives_way_where_its_sentence_would_be_false() {
     let none = |what: &str| format!("{NONE}{what}");
     let denied = "Could not install packages due to an EnvironmentError: [Errno 13] Permission denied: '/usr/x'\n\

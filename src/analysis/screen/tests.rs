@@ -85,10 +85,21 @@ fn explanations_keep_plain_words_only() {
         ("好。请安装！numpy可以。", "好。请安装！numpy可以。"),
         ("pre-compiled third-class evil.sh-built built-evil.sh evil-other", "pre-compiled third-class … … …"),
         ("a\u{202e}b `c` ```d", "ab … …"),
+        // Packages' names that read like hosts.
+        (
+            "Get it from setuptools.download and proxy.tools.",
+            "Get it from setuptools-download and proxy-tools.",
+        ),
+        ("Use discord.py or zope.interface==5.0", "Use discord-py or zope-interface==5.0"),
     ] {
         assert_eq!(prose::of_model(text, &facts).trim(), kept, "{text}");
     }
     assert!(prose::of_model(&"word ".repeat(10_000), &facts).len() <= prose::LONGEST);
+    let theirs = facts_of("pip install acme.tool discord.py");
+    assert_eq!(
+        prose::of_model("Take acme.tool, discord.py, Discord.Py", &theirs),
+        "Take acme.tool, discord.py, Discord-Py"
+    );
 }
 
 #[test]
@@ -114,7 +125,7 @@ fn no_dot_joins_a_host_name_of_any_script() {
 
 #[test]
 fn a_withheld_command_tells_why() {
-    let facts = facts_of("pip install requirements.txt x");
+    let facts = facts_of("pip install requirements.txt x acme.tar.lz acme==1!2.0");
     for (command, reason) in [
         ("pip install -i https://x numpy", "an option that changes where packages come from"),
         ("pip install --extra-index-url=https://x numpy", "an option that changes where packages come from"),
@@ -125,6 +136,8 @@ fn a_withheld_command_tells_why() {
         ("pip install .", "installs from a file or directory"),
         ("pip install numpy.whl", "installs from a file or directory"),
         ("pip install requirements.txt", "installs from a file or directory"),
+        ("pip install acme.tar.lz", "installs from a file or directory"),
+        ("pip install acme==1!2.0", "a version with an epoch"),
         ("pip install https://x/y", "installs from an address"),
         ("pip install x@https", "installs from an address"),
         ("pip uninstall x", "not a pip install command"),

@@ -128,6 +128,27 @@ fn a_body_that_takes_too_long_is_given_up_whoever_sends_it() {
 }
 
 #[test]
+fn of_bodies_that_never_end_few_of_a_stranger_are_waited_for() {
+    let arena = Arena::start(None, Besides::Nobody);
+    let port = arena.worker().port();
+    let head = |network: &str| head("POST", "/v1/enroll/challenge", &[("CF-Connecting-IP", network)]);
+    let other = request("POST", "/v1/enroll/challenge", &[("CF-Connecting-IP", "10.9.9.9")], b"{}");
+    let slow = Slow { connections: 300, time: Duration::from_secs(6) };
+    let (taken, others) = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| slow.run(port, &head("10.1.2.3"), Framing::Length));
+        std::thread::sleep(Duration::from_secs(3));
+        let flood = Flood { rate: 10, time: Duration::from_secs(1), connections: 2 };
+        let others = flood.run(port, |_| other.clone());
+        (slow.join().expect("it ends"), others)
+    });
+    println!("{taken}; {others}");
+    // At most 128 are waited for. The others are turned away, come again, and are turned away again.
+    let refused = taken.answers.get("429 rate-limited").copied().unwrap_or(0);
+    assert!(refused >= 300 - 128, "{taken}");
+    assert_eq!(others.answers.keys().map(String::as_str).collect::<Vec<_>>(), ["200"], "{others}");
+}
+
+#[test]
 fn a_machine_beyond_its_rate_costs_the_ledger_one_request_a_wait_whatever_it_sends() {
     let arena = Arena::start(Some("counting.mjs"), Besides::Nobody);
     let worker = arena.worker();
