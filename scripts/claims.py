@@ -7,7 +7,8 @@
 
 A test is named as `TARGET NAME`: the target of `cargo test` (`lib`, `gatectl`, or a name under tests/) and the name that
 it prints, such as `workerd spend_cap::rules_answer_when_the_cap_is_reached`; or `python` and its module, class and
-name. In a table with a column "shown by", each row names a test there, or says "not shown" and why.
+name. In a table with a column "shown by", each row names a test there, or says "not shown" and why; what stands there
+as code is the name of a test, so one that is misspelt is not taken for something else.
 """
 
 import re
@@ -120,6 +121,12 @@ def rows_without(text: str, known: set[str]) -> list[str]:
     return [row for row, cell in claims_of(text) if not named(cell, known) and not NOT_SHOWN.search(cell)]
 
 
+def strange(text: str, known: set[str]) -> list[str]:
+    """What stands as code in a column of tests and names none."""
+    spans = (span for _, cell in claims_of(text) for span in SPAN.findall(cell))
+    return [span for span in dict.fromkeys(spans) if not named(f"`{span}`", known)]
+
+
 def counted(root: Path) -> tuple[int, int, int]:
     """The tests that are named, each once; the rows; and those that name none and say that they are not shown."""
     known = set(existing(root))
@@ -165,6 +172,7 @@ def faults(root: Path, logs: list[str] | None = None) -> list[str]:
     for name in DOCUMENTS:
         text = (root / name).read_text(encoding="utf-8")
         found += [f"{name}: the row {row!r} names no test." for row in rows_without(text, known)]
+        found += [f"{name}: `{span}`, in a column of tests, is the name of none." for span in strange(text, known)]
         for target, test in dict.fromkeys(named(text, known)):
             if test not in tests[target]:
                 found.append(f"{name}: there is no test `{target} {test}`.")

@@ -75,9 +75,19 @@ class Claims(unittest.TestCase):
     def test_each_row_names_a_test_or_says_why_not(self) -> None:
         table = "| threat | shown by |\n|---|---|\n| a | `plain it_is_plain` |\n| b \\| c | not shown: it is a custom |\n"
         self.assertEqual(self.faults(table), [])
-        for cell in ("", "tests", "`nowhere it_is_plain`", "not shown"):
+        for cell in ("", "tests", "not shown"):
             self.assertEqual(self.faults(f"{table}| bare | {cell} |\n"), ["SECURITY.md: the row 'bare' names no test."])
         self.assertEqual(self.faults(f"{table}\n| another | table |\n|---|---|\n| bare | |\n"), [])
+
+    def test_what_stands_as_code_among_tests_is_a_test(self) -> None:
+        table = "| threat | shown by |\n|---|---|\n| a `make lint` | `plain it_is_plain`, {} |\n"
+        for wrong in ("plane it_is_plain", "plain", "it_is_plain", "plain it is plain", "plain plain", "make lint"):
+            for cell in (f"`{wrong}`", f"not shown: `{wrong}`"):
+                self.assertEqual(
+                    self.faults(table.format(cell)), [f"SECURITY.md: `{wrong}`, in a column of tests, is the name of none."]
+                )
+        self.assertEqual(self.faults(table.format("`plain it_was_plain`")), ["SECURITY.md: there is no test `plain it_was_plain`."])
+        self.assertEqual(self.faults(table.format("`front door::it_opens`, [a file](file)")), [])
 
     def test_rows_and_tests_are_counted(self) -> None:
         table = "| threat | shown by |\n|---|---|\n| a | `plain it_is_plain`, `front door::it_opens` |\n| b | not shown: a custom |\n"
