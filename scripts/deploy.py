@@ -21,6 +21,8 @@ SECRET = re.compile(r"TOKEN_KEYS|OPERATOR_KEYS|API_KEY(_[A-Z0-9_]+)?")
 NAME = re.compile(r"[A-Za-z0-9_]+")
 NAMESPACE_ID = re.compile(r"[0-9a-f]{32}")
 NOBODY = "0" * 32
+# What `make dev` calls the keys that it makes.
+LOCAL = "local"
 
 
 class Refusal(Exception):
@@ -97,8 +99,13 @@ def commit_to_deploy(environment: str) -> str:
     return f"{commit or 'no-commit'}-dirty"
 
 
-def read_secrets(path: str | None) -> set[str]:
-    """The names in the file; `gatectl check` looks at the values."""
+def key_ids(setting: str) -> list[str]:
+    """What the keys of a TOKEN_KEYS or OPERATOR_KEYS are called."""
+    return [key.partition("=")[0].strip() for key in setting.strip().strip("\"'`").split(",")]
+
+
+def read_secrets(path: str | None, environment: str) -> set[str]:
+    """The names in the file; of the values only what keys are called: `gatectl check` looks at the rest."""
     if not path:
         return set()
     file = Path(path).expanduser()
@@ -111,7 +118,8 @@ def read_secrets(path: str | None) -> set[str]:
         line = line.strip()
         if not line or line.startswith("#"):
             continue
-        name = line.removeprefix("export ").partition("=")[0].strip()
+        name, _, value = line.removeprefix("export ").partition("=")
+        name = name.strip()
         if "=" not in line or not NAME.fullmatch(name):
             # Not a word of it: it may be a secret.
             raise Refusal(f"{path}:{number} is no line NAME=value, as in TOKEN_KEYS=...")
@@ -119,6 +127,11 @@ def read_secrets(path: str | None) -> set[str]:
             raise Refusal(
                 f"{path} has {name!r}, which is no secret of the gateway: it takes TOKEN_KEYS, OPERATOR_KEYS, API_KEY and "
                 f"API_KEY_<NAME>. Settings belong in {CONFIG}."
+            )
+        if name in REQUIRED and environment == "production" and LOCAL in key_ids(value):
+            raise Refusal(
+                f"{path}:{number}: {name} has the key {LOCAL!r}, which is what `make dev` calls those that it makes for one "
+                f"machine. Production has keys of its own, by other names: docs/deploy.md says how to make one."
             )
         names.add(name)
     return names
@@ -179,7 +192,7 @@ def deploy() -> None:
     refuse_placeholders(section, environment)
     commit = commit_to_deploy(environment)
     secrets = os.environ.get("SECRETS") or None
-    given = read_secrets(secrets)
+    given = read_secrets(secrets, environment)
     path = str(Path(secrets).expanduser()) if secrets else None
 
     step("tools", ["make", "--silent", "setup"], "The tools could not be installed: the reason is above.")

@@ -214,6 +214,21 @@ class Deploy(unittest.TestCase):
             self.assertNotIn(line.split()[-1].strip("="), said)
         self.assertEqual(self.calls, [])
 
+    def test_local_keys_do_not_come_to_production(self) -> None:
+        made = (ROOT / "scripts/dev.mjs").read_text(encoding="utf-8")
+        self.assertIn("`local=${randomBytes(32)", made)
+        local = "local=c2VjcmV0"
+        for line in (local, f"'{local}'", f'"{local}"', f"new=bmV3,{local}", f"new=bmV3, {local}"):
+            for name in ("TOKEN_KEYS", "OPERATOR_KEYS"):
+                path = self.secrets(f"API_KEY=local=x\nexport {name}={line}\n")
+                said = self.assert_refused(f"{path}:2: {name} has the key 'local'", "docs/deploy.md", SECRETS=path)
+                self.assertNotIn("c2VjcmV0", said)
+                self.assertEqual(self.calls, [])
+                code, said = self.deploy(SECRETS=path, ENVIRONMENT="staging")
+                self.assertEqual(code, 0, said)
+        code, said = self.deploy(SECRETS=self.secrets("TOKEN_KEYS=localhost=a,b=local\n"))
+        self.assertEqual(code, 0, said)
+
     def test_without_a_terminal_it_does_not_ask(self) -> None:
         self.assert_refused("YES=1", YES="")
         self.assertIn("--dry-run", self.calls[-1])

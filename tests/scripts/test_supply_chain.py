@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCKED = ("", "fuzz/", "benches/gateway/null-worker/")
 OURS = {"pip-aide-gateway", "pip-aide-gateway-fuzz", "null-worker"}
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
+# Tools whose own lock files newer compilers refuse: SECURITY.md names them.
+WITHOUT_THEIR_LOCK = {"wasm-bindgen-cli", "twiggy"}
 # A whole key, token or secret as some service or this gateway writes it.
 SECRETS = (
     r"\bsk-[A-Za-z0-9]{32,}\b",
@@ -91,8 +93,11 @@ class SupplyChain(unittest.TestCase):
         self.assertGreaterEqual(len(installs), 5)
         for name, variable, options in installs:
             self.assertRegex(makefile, rf"(?m)^{variable} := (\d+\.\d+\.\d+$|\$\(shell )", name)
-            self.assertTrue("--locked" in options or name in {"wasm-bindgen-cli", "twiggy"}, name)
+            self.assertTrue("--locked" in options or name in WITHOUT_THEIR_LOCK, name)
         self.assertIn('--version "=$version"', text("scripts/install-tool.sh"))
+        row = next(line for line in text("SECURITY.md").splitlines() if line.startswith("| a binary from elsewhere |"))
+        for name in WITHOUT_THEIR_LOCK:
+            self.assertIn(f"`{name}`", row)
 
     def test_npms_install_scripts_are_not_run(self) -> None:
         self.assertEqual(re.findall(r"npm ci (\S+)", text("Makefile")), ["--ignore-scripts"])
@@ -126,6 +131,17 @@ class SupplyChain(unittest.TestCase):
         self.assertEqual(deny["bans"]["wildcards"], "deny")
         self.assertEqual((deny["sources"]["unknown-registry"], deny["sources"]["unknown-git"]), ("deny", "deny"))
         self.assertNotIn("GPL", " ".join(deny["licenses"]["allow"]))
+
+    def test_ci_looks_at_all_dependencies_and_builds_twice(self) -> None:
+        steps = re.findall(r"(?m)^ +- run: (make .*)$", text(".github/workflows/ci.yml"))
+        for step in ("make supply-chain", "make reproducible"):
+            self.assertIn(step, steps)
+        # Nothing is left out, nor allowed to fail.
+        self.assertNotRegex(text(".github/workflows/ci.yml"), r"WITHOUT|continue-on-error")
+        self.assertIn("'') checks='advisories bans licenses sources' ;;", text("scripts/supply-chain.sh"))
+        for folder in LOCKED:
+            self.assertRegex(text("scripts/supply-chain.sh"), rf"(?m)^for manifest in .*\b{folder}Cargo\.toml")
+        self.assertIn("echo 'The two builds differ.' >&2\n  exit 1\n", text("scripts/reproducible.sh"))
 
     def test_ci_names_actions_by_commit_and_may_only_read(self) -> None:
         for path in (ROOT / ".github/workflows").glob("*.yml"):
