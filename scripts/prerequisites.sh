@@ -11,12 +11,16 @@ stop() {
 command -v cargo >/dev/null || stop "Rust is missing: install it with rustup (https://rustup.rs), then run this again."
 command -v node >/dev/null || stop "Node.js is missing: install version 20 or later (https://nodejs.org), then run this again."
 command -v npm >/dev/null || stop "npm is missing: it comes with Node.js (https://nodejs.org); on some systems it is a package of its own."
-command -v python3 >/dev/null || stop "Python 3 is missing: install python3, then run this again."
+command -v python3 >/dev/null || stop "Python is missing: install Python 3.11 or later (https://www.python.org), then run this again."
 command -v cc >/dev/null || stop "A C compiler is missing, which Rust needs to link: install gcc or clang (Debian: apt-get install build-essential), then run this again."
 
 node_version=$(node --version)
 node_major=${node_version#v}
 [ "${node_major%%.*}" -ge 20 ] || stop "Node.js 20 or later is needed, and this is $node_version: see https://nodejs.org."
+python_version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+case $python_version in
+  3.[0-9] | 3.10 | 2.*) stop "Python 3.11 or later is needed, and python3 is $python_version: install a later one (https://www.python.org) and have it first on the PATH." ;;
+esac
 
 # The marks are the folders that rustup makes, since asking rustup itself takes long.
 sysroot=$(rustc --print sysroot)
