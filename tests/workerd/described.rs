@@ -3,10 +3,11 @@
 
 use std::process::{Command, Stdio};
 
+use crate::front_door::NO_CV2;
 use crate::peers::python_support::virtual_environment;
 use crate::support::aimock::Aimock;
 use crate::support::credentials::bearer;
-use crate::support::gateway::{Gateway, Settings};
+use crate::support::gateway::{Gateway, Settings, request_body};
 use crate::support::process::Folder;
 use crate::support::{project, support_file};
 
@@ -61,4 +62,43 @@ fn clients_and_operators_find_what_is_described() {
     assert_as_described(&gateway, &client, ["--exclude-path-regex", "^/admin/"]);
     let operator = bearer(&gateway.operator_key().operator_token("alice"));
     assert_as_described(&gateway, &operator, ["--include-path-regex", "^/admin/"]);
+}
+
+/// What the description tells of pages of other origins, in words: no operation of its own has it.
+#[test]
+fn a_page_of_a_listed_origin_may_call_and_no_other() {
+    const PAGE: &str = "https://pip.example";
+    let gateway = Gateway::start(Settings::new().unhurried().var("CORS_ORIGINS", PAGE));
+    let ask = |origin, path: &str| {
+        let headers = [("Origin", origin), ("Access-Control-Request-Method", "POST")];
+        gateway.send("OPTIONS", path, &headers, None)
+    };
+    for (path, methods) in [("/analyze_error", "POST"), ("/v1/analyze", "POST"), ("/v1/me", "GET")] {
+        let reply = ask(PAGE, path);
+        assert_eq!(
+            (reply.status, reply.header("access-control-allow-origin")),
+            (204, Some(PAGE)),
+            "{reply:?}"
+        );
+        assert_eq!(reply.header("access-control-allow-methods"), Some(methods), "{path}");
+        assert_eq!(
+            reply.header("access-control-allow-headers"),
+            Some("Authorization, Content-Type"),
+            "{path}"
+        );
+        assert!(reply.header("access-control-max-age").is_some(), "{reply:?}");
+        ask("https://pip.example.org", path).assert_problem(405, "method-not-allowed");
+    }
+    for path in ["/v1/enroll", "/v1/enroll/challenge"] {
+        ask(PAGE, path).assert_problem(405, "method-not-allowed");
+    }
+    let token = bearer(&gateway.key().token("paged"));
+    for (origin, allowed) in [(PAGE, Some(PAGE)), ("https://pip.example.org", None)] {
+        let headers =
+            [("Authorization", token.as_str()), ("Content-Type", "application/json"), ("Origin", origin)];
+        let reply = gateway.send("POST", "/v1/analyze", &headers, Some(&request_body(NO_CV2)));
+        assert_eq!((reply.status, reply.header("access-control-allow-origin")), (200, allowed), "{reply:?}");
+        let told = ["access-control-expose-headers", "vary"].map(|name| reply.header(name).is_some());
+        assert_eq!(told, [allowed.is_some(); 2], "{reply:?}");
+    }
 }
