@@ -248,6 +248,8 @@ fn a_provider_that_fails_fails_its_own_tokens_only() {
         // Some more than is read stands in the buffers between.
         assert!(provider.sent() < 48 << 20, "{answer:?}: {} bytes were taken", provider.sent());
         seen = asked.len();
+        let told = wait_for(Duration::from_secs(20), || gateway.console().contains("jwks: ").then_some(()));
+        assert!(told.is_some(), "{answer:?}: the console does not tell of it");
         // A new process has fetched nothing yet, so it does not wait for the minute to pass.
         gateway.crash();
         gateway.run();

@@ -32,7 +32,8 @@ fn assert_refuses(name: &str, value: &str, settings: Settings) {
     me.assert_problem(503, "misconfigured");
     gateway.send("GET", "/admin/metrics", &[], None).assert_problem(503, "misconfigured");
     gateway.post("/v1/enroll/challenge", &authorization, b"{}").assert_problem(503, "misconfigured");
-    let told = wait_for(Duration::from_secs(20), || gateway.console().contains(name).then_some(()));
+    let words = format!("misconfigured: {name}");
+    let told = wait_for(Duration::from_secs(20), || gateway.console().contains(&words).then_some(()));
     assert!(told.is_some(), "the log does not name {name}");
     assert!(value.is_empty() || !gateway.console().contains(value), "the log has the value of {name}");
 }

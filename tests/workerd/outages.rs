@@ -3,109 +3,21 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::front_door::NO_CV2;
-use crate::spend_cap::day;
 use crate::support::biller::{Biller, Count, Deed};
 use crate::support::client::Reply;
-use crate::support::credentials::{bearer, claims};
 use crate::support::door::Door as _;
 use crate::support::enrol;
 use crate::support::faulty::Faulty;
-use crate::support::fleet::{Fleet, Member};
 use crate::support::gateway::{Settings, nano_usd, request_body};
 use crate::support::overview::Overview;
 use crate::support::signing::ToSign;
-use crate::support::{prices, random_word, wait_for};
+use crate::support::world::{PATIENCE, World, unknown};
+use crate::support::{prices, wait_for};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const DAY_MS: i64 = 86_400_000;
-
-struct World {
-    fleet: Fleet,
-    settings: Settings,
-}
-
-impl World {
-    fn start(settings: Settings) -> Self {
-        let settings = settings.var("DAY_STARTS_AT", &day().0);
-        let fleet = Fleet::start_behind(Some("outages.mjs"), &[("worker", settings.clone())]);
-        Self { fleet, settings }
-    }
-
-    fn worker(&self) -> Member {
-        self.fleet.member("worker")
-    }
-
-    /// From now on this fails, and nothing else.
-    #[track_caller]
-    fn outage(&self, outage: &Value) {
-        let url = self.worker().url("/outage");
-        let reply = Reply::of("POST", &url, &[], Some(outage.to_string().as_bytes())).expect("an answer");
-        assert_eq!(reply.status, 204, "{reply:?}");
-    }
-
-    fn fails(&self, names: &[&str]) {
-        self.outage(&json!({ "fail": names }));
-    }
-
-    fn token(&self, machine: &str) -> String {
-        bearer(&self.settings.key().token(machine))
-    }
-
-    #[track_caller]
-    fn analyze(&self, path: &str, machine: &str, context: &str) -> Reply {
-        self.worker().post(path, &self.token(machine), &request_body(context))
-    }
-
-    #[track_caller]
-    fn operate(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
-        let operator = bearer(&self.settings.operator_key().operator_token("overseer"));
-        let headers = [("Authorization", operator.as_str()), ("Content-Type", "application/json")];
-        let body = body.map(|body| body.to_string());
-        self.worker().send(method, path, &headers, body.as_ref().map(String::as_bytes))
-    }
-
-    #[track_caller]
-    fn spent(&self, machine: &str) -> u64 {
-        let me = self.worker().look(&self.token(machine));
-        assert_eq!(me.status, 200, "{me:?}");
-        nano_usd(&me.json()["spend"]["today_usd"])
-    }
-
-    /// The console's line about an answer.
-    #[track_caller]
-    fn line(&self, reply: &Reply) -> Value {
-        let find = || {
-            self.fleet.output().lines().find_map(|line| {
-                let line: Value = serde_json::from_str(line.get(line.find('{')?..)?).ok()?;
-                (line["request_id"] == reply.request_id()).then_some(line)
-            })
-        };
-        wait_for(PATIENCE, find).unwrap_or_else(|| panic!("no line about {reply:?}"))
-    }
-
-    #[track_caller]
-    fn assert_told(&self, text: &str) {
-        let told = wait_for(PATIENCE, || self.fleet.output().contains(text).then_some(()));
-        assert!(told.is_some(), "the console does not say {text:?}:\n{}", self.fleet.output());
-    }
-
-    /// A metric's value.
-    #[track_caller]
-    fn metric(&self, name: &str) -> String {
-        let page = self.operate("GET", "/admin/metrics", None);
-        assert_eq!(page.status, 200, "{page:?}");
-        let page = page.text();
-        let line = page.lines().find_map(|line| line.strip_prefix(&format!("pip_aide_gateway_{name} ")));
-        line.unwrap_or_else(|| panic!("no metric {name}:\n{page}")).to_owned()
-    }
-}
-
-fn unknown() -> String {
-    format!("ERROR: nobody knows {}", random_word())
-}
 
 #[test]
 fn without_the_ledger_nothing_is_forwarded_and_nobody_is_let_in() {
@@ -257,7 +169,8 @@ fn without_the_cache_the_model_is_asked_and_without_the_log_its_readers_wait() {
     let reply = world.operate("GET", "/admin/logs", None);
     reply.assert_problem(503, "ledger-unavailable");
     assert_eq!(reply.retry_after(), 5);
-    world.assert_told("LOGS_KV");
+    world.assert_told("LOGS_KV refused log records, they are kept");
+    world.assert_told("LOGS_KV cannot be read");
     let waits = wait_for(PATIENCE, || (world.metric("log_records_waiting") == "3").then_some(()));
     assert!(waits.is_some(), "{} records wait", world.metric("log_records_waiting"));
     assert_eq!(world.metric("log_records_dropped_total"), "0");
@@ -312,13 +225,7 @@ fn a_clock_that_steps_back_or_ahead_gives_nobody_anything_twice() {
         Settings::new().model_on(model.port()).var("MACHINE_RATE", "3/hour").var("MACHINE_BURST", "3");
     let world = World::start(settings);
     let worker = world.worker();
-    // Good for days before and after, as a machine's tokens are.
-    let mut claims = claims("laptop");
-    for (name, days) in [("iat", -3), ("exp", 3)] {
-        let now = claims["iat"].as_i64().expect("a moment").max(claims["exp"].as_i64().expect("a moment"));
-        claims[name] = json!(now + days * DAY_MS / 1_000);
-    }
-    let token = bearer(&world.settings.key().sign(&world.settings.key().header(), &claims));
+    let token = world.lasting_token("laptop");
     let ask = || worker.post("/v1/analyze", &token, &request_body(&unknown()));
     let spent = || nano_usd(&worker.look(&token).json()["spend"]["today_usd"]);
     for _ in 0..3 {

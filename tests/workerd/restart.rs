@@ -1,12 +1,17 @@
 //! A crash of every process, and a start on the same storage.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
+
+use serde_json::json;
 
 use crate::front_door::NO_CV2;
 use crate::shards::Untold;
 use crate::support::credentials::bearer;
 use crate::support::faulty::{Fault, Faulty};
 use crate::support::gateway::{Gateway, Settings, request_body, usd};
+use crate::support::world::World;
 use crate::support::{random_word, wait_for};
 
 #[test]
@@ -60,4 +65,46 @@ fn the_spend_outlives_a_crash_even_of_a_request_in_flight() {
     let asked = model.asked().len();
     gateway.analyze("/v1/analyze", &machine, &context).assert_problem(429, "spend-cap-reached");
     assert_eq!(model.asked().len(), asked, "nothing more is sent");
+}
+
+/// Spoils every row of the objects' databases whose key this is, while nothing runs.
+#[track_caller]
+fn spoil(storage: &Path, key: &str) -> usize {
+    const PROGRAM: &str = "
+import pathlib, sqlite3, sys
+storage, key = sys.argv[1:]
+spoilt = 0
+for path in pathlib.Path(storage).rglob('*.sqlite'):
+    with sqlite3.connect(path) as rows:
+        if rows.execute(\"SELECT 1 FROM sqlite_master WHERE name = 'state'\").fetchone():
+            spoilt += rows.execute(\"UPDATE state SET value = '{}' WHERE key = ?\", [key]).rowcount
+print(spoilt)
+";
+    let program = Command::new("python3").args(["-c", PROGRAM]).arg(storage).arg(key).output();
+    let said = program.expect("Python runs");
+    assert!(said.status.success(), "{said:?}");
+    String::from_utf8_lossy(&said.stdout).trim().parse().expect("a number of rows")
+}
+
+#[test]
+fn a_stored_row_that_cannot_be_read_lets_nobody_in_and_a_restart_is_counted() {
+    let world = World::start(Settings::new().unhurried());
+    assert_eq!(world.analyze("/v1/analyze", "laptop", NO_CV2).status, 200);
+    let restores = "shard_restores_total{shard=\"0\"}";
+    let before: u64 = world.metric(restores).parse().expect("a number");
+    world.fleet.crash();
+    world.fleet.run();
+    assert_eq!(world.analyze("/v1/analyze", "laptop", NO_CV2).status, 200);
+    world.assert_metric(restores, before + 1);
+
+    world.fleet.crash();
+    assert_eq!(spoil(&world.fleet.storage(), "shard"), 1);
+    world.fleet.run();
+    for machine in ["laptop", "phone"] {
+        let reply = world.analyze("/v1/analyze", machine, NO_CV2);
+        reply.assert_problem(503, "ledger-unavailable");
+        assert_eq!((reply.retry_after(), &world.line(&reply)["level"]), (5, &json!("error")));
+    }
+    world.assert_told("a stored row cannot be read");
+    world.operate("GET", "/admin/metrics", None).assert_problem(503, "ledger-unavailable");
 }

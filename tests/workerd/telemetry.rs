@@ -253,6 +253,8 @@ fn where_the_analytics_engine_is_bound_it_gets_a_point_and_where_it_fails_nobody
         assert_eq!(ask(name).status, 200, "{name}");
         assert_eq!(points(fleet.member(name)), Vec::<Value>::new());
     }
+    let told = wait_for(PATIENCE, || fleet.output().contains("ANALYTICS took no point").then_some(()));
+    assert!(told.is_some(), "the console does not say that no point was taken");
     let rest = Overview::at_rest(&worker, &settings, Duration::from_secs(60));
     assert_eq!(rest.total("open_reservations"), 0);
 }

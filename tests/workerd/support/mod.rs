@@ -19,6 +19,7 @@ pub mod process;
 pub mod provider;
 pub mod raw;
 pub mod signing;
+pub mod world;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,12 +1,15 @@
-// Stands before the built Worker, and lets what it depends on fail. POST /outage with {fail, clock, traps} says what
-// does from now on: in `fail`, the names of "shards" and "treasury" of the ledger, of bindings of KV, of "cache" and
-// "randomness", and "silence" for a ledger that takes messages and never answers; `clock` is how many milliseconds the platform's clock is off; `traps` is after how many looks at the
-// clock the module runs into a trap, once, as a panic is one. GET /log tells what LOGS_KV holds, a page of its values
-// at a time, as {values, cursor}; outages do not hold for it.
+// Stands before the built Worker, and lets what it depends on fail. POST /outage with {fail, clock, traps, settings}
+// says what does from now on: in `fail`, the names of "shards" and "treasury" of the ledger, of bindings of KV, of
+// "cache" and "randomness", and "silence" for a ledger that takes messages and never answers; `clock` is how many
+// milliseconds the platform's clock is off; `traps` is after how many looks at the clock, or errors on the console, the
+// module runs into a trap, once, as a panic is one; `settings` are values that stand in place of those that it was
+// started with, as soon as the module reads them anew. GET /log tells what LOGS_KV holds, a page of its values at a
+// time, as {values, cursor}; outages do not hold for it.
 import gateway, { Ledger as Built, LedgerCore } from "./index.js";
 
 let fail = [];
 let clock = 0;
+let settings = {};
 let looks = Infinity;
 
 const broken = (name) => fail.includes(name);
@@ -35,19 +38,28 @@ const seen = (env) =>
   new Proxy(env, {
     get(target, name) {
       if (name === "LEDGER") return objects(target.LEDGER);
-      return name === "LOGS_KV" || name === "LIMITS_KV" ? unsteady(target[name], name) : target[name];
+      if (name === "LOGS_KV" || name === "LIMITS_KV") return unsteady(target[name], name);
+      return settings[name] ?? target[name];
     },
   });
 
 const cache = unsteady(caches.default, "cache");
 Object.defineProperty(globalThis, "caches", { value: { default: cache } });
 
-const { now } = Date;
-Date.now = () => {
+const look = () => {
   looks -= 1;
   // To the module, what this throws is a trap: it is not unwound, and no destructor runs.
   if (looks === 0) throw new WebAssembly.RuntimeError("unreachable");
+};
+const { now } = Date;
+Date.now = () => {
+  look();
   return now() + clock;
+};
+const { error } = console;
+console.error = (...told) => {
+  look();
+  error(...told);
 };
 
 const getRandomValues = crypto.getRandomValues.bind(crypto);
@@ -74,7 +86,7 @@ export default {
     if (pathname === "/log") return log(env.LOGS_KV, searchParams.get("cursor") ?? undefined);
     if (pathname !== "/outage") return gateway.fetch(request, seen(env), context);
     const { traps, ...outage } = await request.json();
-    ({ fail = [], clock = 0 } = outage);
+    ({ fail = [], clock = 0, settings = {} } = outage);
     looks = traps ?? Infinity;
     return new Response(null, { status: 204 });
   },
