@@ -166,6 +166,8 @@ fn without_the_cache_the_model_is_asked_and_without_the_log_its_readers_wait() {
         assert_eq!((reply.status, &reply.json()["source"]), (200, &json!("model")), "{reply:?}");
         assert_eq!(model.asked(), asked);
     }
+    world.assert_metric("answers_total{source=\"model\"}", 3);
+    assert_eq!(world.metric("answers_total{source=\"cache\"}"), "0");
     let reply = world.operate("GET", "/admin/logs", None);
     reply.assert_problem(503, "ledger-unavailable");
     assert_eq!(reply.retry_after(), 5);
@@ -231,7 +233,14 @@ fn a_clock_that_steps_back_or_ahead_gives_nobody_anything_twice() {
     for _ in 0..3 {
         assert_eq!(ask().status, 200);
     }
-    let (before, fresh) = (spent(), world.token("phone"));
+    // By the right clock: an operator's token is of now.
+    let day = || {
+        world.outage(&json!({}));
+        let usage = world.operate("GET", "/admin/usage", None);
+        assert_eq!(usage.status, 200, "{usage:?}");
+        usage.json()["day"].clone()
+    };
+    let (before, fresh, today) = (spent(), world.token("phone"), day());
     let signed = || ToSign::look(world.settings.key(), "tablet").sign(&worker);
     let caught = signed();
     assert_eq!([caught.send(&worker).status, caught.send(&worker).status], [200, 401]);
@@ -243,6 +252,7 @@ fn a_clock_that_steps_back_or_ahead_gives_nobody_anything_twice() {
     assert_eq!(spent(), before, "a day that was over began again");
     // Made at a time that has not come yet.
     worker.look(&fresh).assert_problem(401, "unauthenticated");
+    assert_eq!(day(), today);
 
     world.outage(&json!({ "clock": 2 * DAY_MS }));
     worker.look(&fresh).assert_problem(401, "unauthenticated");
@@ -256,6 +266,7 @@ fn a_clock_that_steps_back_or_ahead_gives_nobody_anything_twice() {
     // Nor is a nonce admitted that the ledger, whose clock stays ahead, could not remember.
     assert_ne!(caught.send(&worker).status, 200);
     signed().send(&worker).assert_problem(503, "ledger-unavailable");
+    assert_ne!(day(), today, "operators see that it is another day");
     assert_eq!(spent(), later);
     let admitted = (0..6).filter(|_| ask().status == 200).count();
     assert_eq!(admitted, 2, "of a burst of three one is used");

@@ -91,6 +91,28 @@ fn a_clock_that_is_set_back_between_two_requests_loses_neither_record() {
 }
 
 #[test]
+fn a_clock_that_jumps_ahead_ends_what_is_open_and_a_late_settlement_gives_nothing_back() {
+    let model = Faulty::start();
+    let world = World::start(Settings::new().unhurried().model_on(model.port()).var("RULES", "first"));
+    let token = world.token("laptop");
+    let reply = answered_while(&world, &model, &token, || {
+        world.outage(&json!({ "clock": 600_000 }));
+        // By the ledger's clock it is over: all that was set aside is charged.
+        assert_eq!(world.analyze("/v1/analyze", "other", NO_CV2).status, 200);
+        world.assert_metric("requests_total{outcome=\"unsettled\"}", 1);
+    });
+    let charged = world.spent("laptop");
+    Overview::at_rest(&world.worker(), &world.settings, PATIENCE);
+    assert_eq!(world.analyze("/v1/analyze", "other", NO_CV2).status, 200);
+    assert_eq!(world.spent("laptop"), charged);
+    let record = &world.records(&[&reply])[0];
+    assert_eq!(record["outcome"], "unsettled", "{record}");
+    let cost = reply.json()["cost_usd"].as_str().map(|_| nano_usd(&reply.json()["cost_usd"]));
+    assert!(charged > 0 && cost.is_none_or(|cost| cost < charged), "{charged} is charged: {reply:?}");
+    world.assert_metric("requests_total{outcome=\"unsettled\"}", 1);
+}
+
+#[test]
 fn a_ledger_of_wrong_settings_takes_no_settlement_until_they_are_right() {
     let model = Faulty::start();
     let settings = Settings::new()
