@@ -23,7 +23,7 @@ pub(super) fn clean(raw: &str) -> String {
             '\u{1b}' => skip_escape(&mut rest),
             '\u{9b}' => skip_control_sequence(&mut rest),
             c if is_hidden(c) => {}
-            c => out.push(c),
+            c => out.push(as_narrow(c)),
         }
     }
 }
@@ -99,6 +99,18 @@ fn skip_control_sequence(rest: &mut Rest<'_>) {
     rest.next_if(|c| matches!(c, '@'..='~'));
 }
 
+/// A space of another width as a plain one, and a letter or digit of full width as that of ASCII: the names of
+/// secrets are looked for so, and signs of full width belong to Chinese text.
+fn as_narrow(c: char) -> char {
+    match c {
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => ' ',
+        '０'..='９' | 'Ａ'..='Ｚ' | '＿' | 'ａ'..='ｚ' => {
+            u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c)
+        }
+        c => c,
+    }
+}
+
 /// Whether a reader does not see `c`, or sees other characters out of order because of it.
 pub(in crate::analysis) fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -136,6 +148,11 @@ mod tests {
     fn text_that_hides_or_reorders_is_gone() {
         assert_eq!(clean("num\u{200b}py\u{202e}x\u{2066}y\u{feff}\u{e0041}"), "numpyxy");
         assert_eq!(clean("致命错误：é\tx"), "致命错误：é\tx");
+    }
+
+    #[test]
+    fn letters_and_spaces_of_another_width_are_plain() {
+        assert_eq!(clean("ＰａＳ９＿x\u{a0}=\u{3000}1：（致）"), "PaS9_x = 1：（致）");
     }
 
     #[test]
