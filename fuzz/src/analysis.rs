@@ -6,7 +6,7 @@ use pip_aide_gateway::analysis::redact::{self, Redacted};
 use pip_aide_gateway::analysis::screen::{Screened, Source, screen};
 use pip_aide_gateway::analysis::{completion, excerpt, normal, prompt, rules, trim};
 
-/// Redacting twice is redacting once, and nothing invisible is left.
+/// Redacting twice is redacting once, nothing invisible is left, and no secret on a line of its own.
 pub fn redaction(data: &[u8]) {
     let raw = String::from_utf8_lossy(data);
     let once = redact::redact(&raw);
@@ -15,6 +15,29 @@ pub fn redaction(data: &[u8]) {
         |c: char| (c.is_control() && c != '\n' && c != '\t') || ('\u{202a}'..='\u{202e}').contains(&c);
     assert!(!once.as_str().contains(hidden), "{once:?}");
     let _ = normal::normalised(&once);
+    a_planted_secret_is_gone(&raw, data);
+}
+
+/// Whatever stands before and after it. Form and line are drawn from the bytes, so that a case is one again.
+fn a_planted_secret_is_gone(raw: &str, data: &[u8]) {
+    const SECRET: &str = "qz7Kp2mWx9Lr4TvB";
+    if raw.contains(SECRET) {
+        return;
+    }
+    let drawn = data.iter().fold(data.len(), |drawn, byte| drawn.wrapping_mul(31) ^ usize::from(*byte));
+    let line = match drawn % 3 {
+        0 => format!("https://u:{SECRET}@host/\n"),
+        1 => format!("Authorization: Bearer {SECRET}\n"),
+        _ => format!("TOKEN={SECRET}\n"),
+    };
+    let lines: Vec<&str> = raw.split_inclusive('\n').collect();
+    let place = drawn / 3 % (lines.len() + 1);
+    let (before, after) = lines.split_at(place);
+    let end = if before.last().is_some_and(|last| !last.ends_with('\n')) { "\n" } else { "" };
+    let planted = [before.concat().as_str(), end, &line, &after.concat()].concat();
+    let left = redact::redact(&planted);
+    assert!(!left.as_str().contains(SECRET), "{line:?} on line {place}: {left:?}");
+    assert_eq!(redact::redact(left.as_str()), left, "redacting twice what was planted");
 }
 
 /// The first two bytes are the limit: it holds, trimming twice is trimming once, and the prompt's
