@@ -13,6 +13,7 @@ struct File {
     words: Vec<Spanned<String>>,
     parts: Vec<Spanned<String>>,
     last_words: Vec<Spanned<String>>,
+    endings: Vec<Spanned<String>>,
     harmless: Vec<Spanned<String>>,
     digests: Vec<Spanned<String>>,
     people: Vec<Spanned<String>>,
@@ -45,6 +46,7 @@ pub fn render(text: &str) -> Result<String, String> {
         ("WORDS", &file.words),
         ("PARTS", &file.parts),
         ("LAST_WORDS", &file.last_words),
+        ("ENDINGS", &file.endings),
         ("HARMLESS", &file.harmless),
         ("DIGESTS", &file.digests),
         ("PEOPLE", &file.people),
@@ -52,9 +54,15 @@ pub fn render(text: &str) -> Result<String, String> {
         for (at, spanned) in words.iter().enumerate() {
             let fail = |reason: String| place::of(text, spanned, reason);
             let word = spanned.get_ref();
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            // Only an ending may hold several words.
+            let marks: &[u8] = if name == "ENDINGS" { b"_- " } else { b"_" };
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || marks.contains(&byte);
             if word.is_empty() || !word.bytes().all(plain) {
                 return Err(fail(format!("{word:?} in {name} is not a lower-case word")));
+            }
+            if name == "ENDINGS" && word.len() < 4 {
+                return Err(fail(format!("{word:?}: an ending under 4 bytes would take ordinary words")));
             }
             if words.iter().take(at).any(|other| other.get_ref() == word) {
                 return Err(fail(format!("{word:?} stands twice in {name}")));

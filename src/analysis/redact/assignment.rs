@@ -2,20 +2,22 @@
 
 use super::MARK;
 use super::line::{Line, REACH, ends_word, is_name_byte};
-use super::words::{is_hex_secret, looks_random, names_a_person, names_a_secret, names_a_source_file};
+use super::words::{
+    is_hex_secret, looks_random, names_a_pat, names_a_person, names_a_secret, names_a_source_file,
+};
 
 /// How much of a value is looked at when its name announces no secret: enough to see whether it
 /// looks drawn at random, and little enough for a line of nothing but equals signs.
 const GLANCE: usize = 512;
 
-struct Name {
-    start: usize,
-    end: usize,
+pub(super) struct Name {
+    pub(super) start: usize,
+    pub(super) end: usize,
     /// The quote that opened right before the name.
     opening: Option<u8>,
     is_option: bool,
     /// Whether quotes stand around the name.
-    is_quoted: bool,
+    pub(super) is_quoted: bool,
 }
 
 impl Line<'_> {
@@ -31,7 +33,7 @@ impl Line<'_> {
         // `secret.h: No such file`, `test_auth.py::test_password: FAILED`: of a file or in one.
         let is_place =
             || sign == b':' && (names_a_source_file(key) || self.slice(0, name.start).ends_with(b"::"));
-        let secret = names_a_secret(key) && !is_place();
+        let secret = self.announces(name.start, name.end, after) && !is_place();
         let prompt = !secret && sign == b':' && self.is_prompt;
         let first_on_line = (secret || names_a_person(key)) && self.is_first(name.start);
         // `environ({'HOME': '/', 'USER': 'alice'})`.
@@ -68,13 +70,16 @@ impl Line<'_> {
         None
     }
 
-    /// The name left of the sign at `at`: bare, quoted, bare inside a quoted pair, of two words, or
+    /// The name left of `sign`: bare, quoted, bare inside a quoted pair, of two words, or
     /// in brackets before an equals sign.
-    fn name_before(&self, at: usize) -> Option<Name> {
+    pub(super) fn name_before(&self, sign: usize) -> Option<Name> {
+        // `NAME += value`, `NAME ?= value`: of a shell, of make.
+        let is_doubled = self.byte(sign) == Some(b'=') && matches!(self.before(sign), Some(b'+' | b'?'));
+        let at = sign.saturating_sub(usize::from(is_doubled));
         let space = self.back(at, |byte| byte == b' ');
         let quote_before = |at: usize| self.before(at).filter(|byte| b"\"'`".contains(byte));
         // `os.environ["NAME"] = value`, `config[name] = value`.
-        let in_brackets = self.byte(at) == Some(b'=') && self.before(space) == Some(b']');
+        let in_brackets = self.byte(sign) == Some(b'=') && self.before(space) == Some(b']');
         let space = space.saturating_sub(usize::from(in_brackets));
         let closing = quote_before(space);
         let mut end = if closing.is_some() { space.saturating_sub(1) } else { space };
@@ -87,11 +92,31 @@ impl Line<'_> {
         if start >= end || (in_brackets && !self.is_in_brackets(start, closing)) {
             return None;
         }
-        let start = if closing.is_none() { self.first_of_two(start, end) } else { start };
+        let start = if closing.is_none() { self.first_of_words(start, end) } else { start };
         // `"Authorization: x"`: the quote opens before the name and closes after the value.
         let opening = if closing.is_none() { quote_before(start) } else { None };
         let is_option = self.slice(start.saturating_sub(2), start) == b"--";
+        // `token += next` is of a program, `TOKEN += value` of a shell.
+        let is_lower = || self.byte(start).is_some_and(|byte| !byte.is_ascii_uppercase());
+        if is_doubled && self.before(sign) == Some(b'+') && is_lower() {
+            return None;
+        }
         Some(Name { start, end, opening, is_option, is_quoted: closing.is_some() })
+    }
+
+    /// Whether the name between these places announces a secret, whose value begins near `after`.
+    pub(super) fn announces(&self, start: usize, end: usize, after: usize) -> bool {
+        const SHORTEST: usize = 12;
+        let name = self.slice(start, end);
+        if !names_a_pat(name) {
+            return names_a_secret(name);
+        }
+        // A pattern is no token's run of letters and digits.
+        let after = self.until_within(after, 16, |byte| !b" \t\"'\\".contains(&byte));
+        let end =
+            self.until_within(after, 100, |byte| !(byte.is_ascii_alphanumeric() || b"_-".contains(&byte)));
+        let value = self.slice(after, end);
+        value.len() >= SHORTEST && value.iter().any(u8::is_ascii_digit)
     }
 
     /// Whether a bracket stands before the name that begins at `start`, and the quote that closes it.
@@ -108,20 +133,22 @@ impl Line<'_> {
         self.before(bracket) == Some(b'[') && self.own_mark(bracket.saturating_sub(1)).is_none()
     }
 
-    /// Where the name that begins at `start` begins with the word before it: `api key`.
-    fn first_of_two(&self, start: usize, end: usize) -> usize {
-        const FIRST: [&[u8]; 3] = [b"api", b"secret", b"access"];
-        if !self.slice(start, end).eq_ignore_ascii_case(b"key") || self.before(start) != Some(b' ') {
+    /// Where the name that ends at `end`, and whose last word begins at `start`, begins: `api key`.
+    fn first_of_words(&self, start: usize, end: usize) -> usize {
+        const NAMES: [&[u8]; 5] = [b"api key", b"secret key", b"access key", b"pass phrase", b"mot de passe"];
+        if self.before(start) != Some(b' ') || !self.before(end).is_some_and(|byte| b"yYeE".contains(&byte)) {
             return start;
         }
-        let space = start.saturating_sub(1);
-        let first = self.back(space, is_name_byte);
-        let word = self.slice(first, space);
-        if FIRST.iter().any(|other| other.eq_ignore_ascii_case(word)) { first } else { start }
+        let first = |name: &[u8]| {
+            let first = end.checked_sub(name.len()).filter(|first| *first < start)?;
+            let is_whole = !self.before(first).is_some_and(is_name_byte);
+            (is_whole && self.slice(first, end).eq_ignore_ascii_case(name)).then_some(first)
+        };
+        NAMES.into_iter().find_map(first).unwrap_or(start)
     }
 
     /// Where the value behind a sign begins and ends.
-    fn value_after(
+    pub(super) fn value_after(
         &mut self,
         after: usize,
         name: &Name,

@@ -1,8 +1,8 @@
-//! A secret on the lines below its name: a block scalar of YAML (1.2.2, 8.1).
+//! A secret on the lines below its name: a block scalar of YAML (1.2.2, 8.1), or a value on the next line.
 
 use super::line::is_name_byte;
-use super::words::names_a_secret;
-use super::work;
+use super::words::{is_plain_word, looks_random, names_a_secret};
+use super::{MARK, work};
 
 /// How much of a line is looked at for a name.
 const LOOKED_AT: usize = 160;
@@ -12,11 +12,16 @@ const LOOKED_AT: usize = 160;
 pub(super) struct Block {
     /// The column of its name.
     column: Option<usize>,
+    /// Whether the line before ends with a secret's name and a sign.
+    is_announced: bool,
 }
 
+/// What of a line is a secret, from where to where, and whether it is one elsewhere too.
+pub(super) type Part = (usize, usize, bool);
+
 impl Block {
-    /// Goes on to `line`: what of it is a secret, from where to where.
-    pub(super) fn go_on(&mut self, line: &str) -> Option<(usize, usize)> {
+    /// Goes on to `line`.
+    pub(super) fn go_on(&mut self, line: &str) -> Option<Part> {
         let start = indent(line);
         work::count(start);
         let end = line.trim_end().len();
@@ -26,12 +31,49 @@ impl Block {
                 return None;
             }
             if start > column {
-                return Some((start, end));
+                return Some((start, end, true));
             }
         }
+        let value = if self.is_announced { lone_value(line, start, end) } else { None };
+        self.is_announced = announces(line.get(start..end).unwrap_or_default());
         self.column = opens(line, start);
-        None
+        value
     }
+}
+
+/// Whether `line` ends with a secret's name and a sign: `"password":`, `TOKEN = \`, `- secret:`.
+fn announces(line: &str) -> bool {
+    // Most lines end in something else.
+    if !matches!(line.as_bytes().last(), Some(b':' | b'=' | b'\\' | b'(')) {
+        return false;
+    }
+    let line = line.trim_end_matches(['\\', '(', ' ']);
+    let Some(name) = line.strip_suffix([':', '=']) else { return false };
+    let name = name.trim_end().trim_end_matches(['"', '\'']).as_bytes();
+    let length = name.iter().rev().take(LOOKED_AT).take_while(|byte| is_name_byte(**byte)).count();
+    work::count(length);
+    let start = name.len().saturating_sub(length);
+    names_a_secret(name.get(start..).unwrap_or_default())
+}
+
+/// The only value on a line: in quotes, or unlike anything but a secret.
+fn lone_value(line: &str, start: usize, end: usize) -> Option<Part> {
+    let text = line.get(start..end)?;
+    let item = text.strip_prefix("- ").unwrap_or(text).trim_start();
+    let start = end.checked_sub(item.len())?;
+    let bare = item.trim_end_matches([',', ')', '}', ';']);
+    let quote = bare.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+    let Some(quote) = quote else {
+        let kinds = [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit];
+        let is_mixed = kinds.iter().all(|kind| bare.bytes().any(|byte| kind(&byte)));
+        let is_run = bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_+=".contains(&byte));
+        let is_secret = (bare.len() >= 12 && is_mixed && is_run) || looks_random(bare.as_bytes());
+        return is_secret.then(|| (start, start.saturating_add(bare.len()), true));
+    };
+    let value = bare.strip_prefix(quote)?.strip_suffix(quote)?;
+    let start = start.saturating_add(1);
+    let is_one = !value.is_empty() && !value.contains(quote) && value != MARK;
+    is_one.then(|| (start, start.saturating_add(value.len()), !is_plain_word(value.as_bytes())))
 }
 
 fn indent(line: &str) -> usize {

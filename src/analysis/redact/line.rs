@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::named::begins_chinese_name;
+use super::named::begins_foreign_name;
 use super::secrets::Found;
 use super::url::LastSign;
 use super::words::{begins_token, token_at};
@@ -52,15 +52,20 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
         let Some(byte) = line.byte(at) else { return };
         let next = match byte {
             b':' if line.starts_with(at, b"://") => line.url(at),
-            b'%' => line.encoded_url(at).or_else(|| line.encoded_person(at)),
+            b'%' => line
+                .encoded_url(at)
+                .or_else(|| line.encoded_person(at))
+                .or_else(|| line.encoded_assignment(at)),
+            b',' => line.pair(at),
             b'>' => line.element(at),
-            byte if begins_chinese_name(byte) => line.chinese_name(at),
+            byte if begins_foreign_name(byte) => line.foreign_name(at),
             b':' | b'=' => line.assignment(at, byte),
             b'@' => line.at_sign(at),
             b'/' | b'\\' => line.home(at),
             b'-' => line.option(at),
             b'B' | b'b' | b'T' => line.scheme_word(at),
             b'P' | b'p' => line.prompt(at),
+            b'c' => line.setting(at),
             _ => None,
         };
         let next = next.or_else(|| line.token(at));
@@ -72,7 +77,7 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
 static STOPS: LazyLock<[bool; 256]> = LazyLock::new(|| {
     std::array::from_fn(|byte| {
         let byte = u8::try_from(byte).unwrap_or(0);
-        b":=@/\\-%>BbTPp".contains(&byte) || begins_token(byte) || begins_chinese_name(byte)
+        b":=@/\\-%>,BbTPpc".contains(&byte) || begins_token(byte) || begins_foreign_name(byte)
     })
 });
 

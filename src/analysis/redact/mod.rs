@@ -73,6 +73,8 @@ pub fn redact(raw: &str) -> Redacted {
 }
 
 #[cfg(test)]
+mod forms_tests;
+#[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
 mod tests;

@@ -72,8 +72,8 @@ pub(super) fn find(text: &str, before: Option<&str>) -> Found {
 
 /// Adds what of `line` is a secret because a line above it says so; whether it is one.
 fn add_block(block: &mut Block, line: &str, offset: usize, found: &mut Found) -> bool {
-    let Some((start, end)) = block.go_on(line) else { return false };
-    found.add(offset.saturating_add(start), offset.saturating_add(end), MARK, true);
+    let Some((start, end, spreads)) = block.go_on(line) else { return false };
+    found.add(offset.saturating_add(start), offset.saturating_add(end), MARK, spreads);
     true
 }
 

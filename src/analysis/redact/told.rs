@@ -1,13 +1,26 @@
 //! A secret that a command is told: as an option's value, or as a variable's.
 
 use super::line::{Line, REACH, ends_word, is_name_byte};
-use super::words::names_a_secret;
+use super::words::{is_plain_word, names_a_secret};
 use super::{EMAIL_MARK, MARK, USER_MARK, work};
 
-/// Programs whose `-p` is a password.
-const PASSWORD_TOOLS: &[&[u8]] = &[b"sshpass ", b"twine ", b"docker login ", b"podman login "];
-/// Programs whose `-u` is a name and a password, without a space between as well.
-const LOGIN_TOOLS: &[&[u8]] = &[b"curl "];
+/// A letter that is an option, and the program with its command whose password it is: `-u` a name and a password.
+const TOOLS: &[(u8, &[u8], &[u8])] = &[
+    (b'p', b"sshpass", b""),
+    (b'p', b"twine", b""),
+    (b'p', b"docker", b"login"),
+    (b'p', b"podman", b"login"),
+    (b'p', b"az", b"login"),
+    (b'a', b"hatch", b"publish"),
+    (b'u', b"curl", b""),
+];
+/// Programs and their verbs that a setting's name and value follow.
+const SETTERS: &[(&[u8], &[u8])] = &[
+    (b"aws ", b"configure set "),
+    (b"git ", b"config "),
+    (b"npm ", b"config set "),
+    (b"poetry ", b"config "),
+];
 
 impl Line<'_> {
     /// `--password value`, `-u name:password`. `at` is the first dash.
@@ -17,7 +30,10 @@ impl Line<'_> {
         }
         let name_start = self.until(at, |byte| byte != b'-');
         let name_end = self.until(name_start, |byte| !is_name_byte(byte));
-        let gap = self.until_within(name_end, 8, |byte| !b" \t\"',".contains(&byte));
+        // `docker login -p=value`: behind two dashes it is an assignment.
+        let is_letter = name_end == at.saturating_add(2);
+        let in_gap = |byte| b" \t\"',".contains(&byte) || (is_letter && byte == b'=');
+        let gap = self.until_within(name_end, 8, |byte| !in_gap(byte));
         let next_option = self.byte(gap) == Some(b'-')
             && self.byte(gap.saturating_add(1)).is_none_or(|byte| byte == b'-' || byte.is_ascii_alphabetic());
         // A name of several letters behind one dash may be a letter and its value.
@@ -31,10 +47,10 @@ impl Line<'_> {
             return None;
         }
         let name = self.slice(name_start, name_end);
-        let secret = names_a_secret(name);
+        let secret = self.announces(name_start, name_end, gap);
         // Only then is it worth the way to the value's end: `,-a,b` may stand a thousand times in a row.
         // `twine upload -u bob -p SECRET`, `sshpass -p SECRET`.
-        let secret = secret || (name == b"p" && self.is_of_tool(at, PASSWORD_TOOLS));
+        let secret = secret || (matches!(name, b"p" | b"a") && self.is_of_tool(at, name));
         let logins: [&[u8]; 4] = [b"u", b"user", b"proxy-user", b"login"];
         if !secret && !logins.contains(&name) {
             return None;
@@ -56,12 +72,11 @@ impl Line<'_> {
     /// `curl -uname:password`, `twine upload -pSECRET`: a value right behind a letter. `at` is the dash.
     fn attached(&mut self, at: usize, letter: usize, name_end: usize) -> Option<usize> {
         let start = letter.saturating_add(1);
-        let tools = match self.byte(letter)? {
-            b'p' => PASSWORD_TOOLS,
-            b'u' => LOGIN_TOOLS,
-            _ => return None,
-        };
-        if !self.is_of_tool(at, tools) || names_a_secret(self.slice(letter, name_end)) {
+        let is_known = matches!(self.byte(letter)?, b'p' | b'u');
+        if !is_known
+            || !self.is_of_tool(at, self.slice(letter, start))
+            || names_a_secret(self.slice(letter, name_end))
+        {
             return None;
         }
         let end = self.until_within(start, REACH, ends_word);
@@ -73,12 +88,16 @@ impl Line<'_> {
         Some(end)
     }
 
-    /// Whether one of `tools` stands near before the option at `at`.
-    fn is_of_tool(&self, at: usize, tools: &[&[u8]]) -> bool {
+    /// Whether a tool with such an option stands near before it: in a command, or in a list of its words. `at`
+    /// is the dash.
+    fn is_of_tool(&self, at: usize, letter: &[u8]) -> bool {
         const NEAR: usize = 96;
         work::count(NEAR);
         let head = self.slice(at.saturating_sub(NEAR), at);
-        tools.iter().any(|tool| head.windows(tool.len()).any(|part| part == *tool))
+        TOOLS.iter().any(|(other, tool, command)| {
+            let rest = if letter == [*other] { behind_word(head, tool) } else { None };
+            rest.is_some_and(|rest| command.is_empty() || behind_word(rest, command).is_some())
+        })
     }
 
     /// A variable that a Dockerfile or Windows is told, without an equals sign: `ENV NAME value`,
@@ -92,10 +111,62 @@ impl Line<'_> {
         if start == name_end || !is_value || self.bytes.get(start..) == Some(MARK.as_bytes()) {
             return;
         }
-        if names_a_secret(self.slice(name, name_end)) {
+        if self.announces(name, name_end, start) {
             self.mark(start, self.bytes.len(), MARK, true);
         }
     }
+
+    /// `aws configure set aws_secret_access_key value`, `poetry config http-basic.name user value`. `at` is
+    /// where the verb begins.
+    pub(super) fn setting(&mut self, at: usize) -> Option<usize> {
+        if self.before(at) != Some(b' ') || !self.starts_with(at, b"config") {
+            return None;
+        }
+        let head = self.slice(0, at);
+        let (_, verb) =
+            SETTERS.iter().find(|(tool, verb)| head.ends_with(tool) && self.starts_with(at, verb))?;
+        let mut name = at.saturating_add(verb.len());
+        // `git config --global`.
+        while self.byte(name) == Some(b'-') {
+            name = self.next_word(name);
+        }
+        let mut start = self.next_word(name);
+        let key = self.slice(name, start).trim_ascii_end();
+        if key.starts_with(b"http-basic.") {
+            start = self.next_word(start);
+        } else if !names_a_secret(key) {
+            return None;
+        }
+        let quote = self.byte(start).filter(|byte| b"\"'".contains(byte));
+        start = start.saturating_add(usize::from(quote.is_some()));
+        let end = match quote {
+            Some(quote) => self.closing(start, quote, false, self.bytes.len()),
+            None => self.until(start, ends_word),
+        };
+        let value = self.slice(start, end);
+        let spreads = !is_plain_word(value);
+        if value != MARK.as_bytes() {
+            self.mark(start, end, MARK, spreads);
+        }
+        Some(end)
+    }
+
+    /// Where the word after the one at `at` begins.
+    fn next_word(&self, at: usize) -> usize {
+        let end = self.until(at, |byte| byte.is_ascii_whitespace());
+        self.until(end, |byte| !byte.is_ascii_whitespace())
+    }
+}
+
+/// What follows `word` in `head`, where it stands between spaces, quotes and the like.
+fn behind_word<'a>(head: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let is_apart = |byte: Option<&u8>| byte.is_none_or(|byte| !is_name_byte(*byte));
+    let is_word = |at: &usize| {
+        let before = at.checked_sub(1).and_then(|at| head.get(at));
+        is_apart(before) && is_apart(head.get(at.saturating_add(word.len())))
+    };
+    let mut places = head.windows(word.len()).enumerate().filter(|(_, part)| *part == word).map(|(at, _)| at);
+    head.get(places.find(is_word)?.saturating_add(word.len())..)
 }
 
 /// Where what is declared begins, behind the keyword. Each byte is looked at once: every line comes this way.

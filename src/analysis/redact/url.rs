@@ -1,7 +1,19 @@
-//! What stands before the host of a URL: a name, a password, a token.
+//! What stands before the host of a URL: a name, a password, a token. Or behind it, where a host takes one there.
 
 use super::MARK;
 use super::line::{Line, ends_word};
+use super::words::is_plain_word;
+
+/// Hosts that take a token in the path, by how they end, and what stands before it. `/` alone: a name may stand
+/// there as well.
+const TOKEN_PATHS: &[(&[u8], &[u8])] = &[
+    (b"dl.cloudsmith.io", b"/"),
+    (b".fury.io", b"/"),
+    (b"packagecloud.io", b"/priv/"),
+    (b".anaconda.org", b"/t/"),
+    (b".anaconda.com", b"/t/"),
+    (b".anaconda.cloud", b"/t/"),
+];
 
 /// The last sign of a run of bytes, kept so that each run is looked through once, however many URLs
 /// begin in it.
@@ -29,8 +41,18 @@ impl Line<'_> {
             None if has_no_port(authority) => self.last_at_of_word(start),
             None => None,
         };
-        // On to the slashes: `file:///home/...`.
-        let Some(mut end) = sign else { return Some(at.saturating_add(1)) };
+        let Some(mut end) = sign else {
+            // `https://name%3Apassword%40host`: what is encoded there is no host's.
+            let authority = self.slice(start, authority_end);
+            if let Some(length) = authority.windows(3).rposition(|three| three == b"%40") {
+                let end = start.saturating_add(length);
+                self.mark(start, end, MARK, true);
+                return Some(end.saturating_add(3));
+            }
+            // On to the slashes: `file:///home/...`.
+            let end = self.token_in_path(start, authority_end);
+            return end.or(Some(at.saturating_add(1)));
+        };
         // A password with both `@` and `/`: what follows the first `@` is hardly a host then.
         let host = self.slice(end.saturating_add(1), authority_end);
         if !host.iter().any(|byte| b".:[".contains(byte)) && host != b"localhost" {
@@ -39,7 +61,25 @@ impl Line<'_> {
         if self.slice(start, end) != b"git" {
             self.mark(start, end, MARK, true);
         }
-        Some(end.saturating_add(1))
+        let host = end.saturating_add(1);
+        self.token_in_path(host, authority_end).or(Some(host))
+    }
+
+    /// `https://dl.cloudsmith.io/TOKEN/org/repo/python/simple/`. `host` is its first byte.
+    fn token_in_path(&mut self, host: usize, host_end: usize) -> Option<usize> {
+        let name = self.slice(host, host_end);
+        let (_, path) = TOKEN_PATHS
+            .iter()
+            .find(|(host, path)| name.ends_with(host) && self.starts_with(host_end, path))?;
+        let start = host_end.saturating_add(path.len());
+        let end = self.until(start, |byte| ends_word(byte) || b"/?#,".contains(&byte));
+        let token = self.slice(start, end);
+        // `/public/org/`, `/name-of-an-org/`.
+        if path.len() == 1 && (token.len() < 12 || is_plain_word(token)) || token == MARK.as_bytes() {
+            return None;
+        }
+        self.mark(start, end, MARK, true);
+        Some(end)
     }
 
     /// The same written as part of another URL (RFC 3986, 2.1). `at` is the percent sign.

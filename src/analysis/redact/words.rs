@@ -24,10 +24,10 @@ pub(super) struct Token {
     anywhere: bool,
 }
 
-/// What three bytes may begin, and what one may, to be told at a glance.
+/// What three bytes may begin, and what one may begin or end, to be told at a glance.
 struct Starts {
-    /// By the first byte: one of the flags below.
-    first: [u8; 256],
+    /// By the byte: some of the flags below.
+    flags: [u8; 256],
     /// One bit for each hash of a token's first three bytes.
     filter: [u64; 64],
 }
@@ -38,17 +38,25 @@ const TOKEN: u8 = 1;
 const INSIDE: u8 = 2;
 /// One of `PARTS` begins so.
 const PART: u8 = 4;
+/// One of `ENDINGS` ends so, and so does the byte before.
+const END: u8 = 8;
+const BEFORE_END: u8 = 16;
 
 static STARTS: LazyLock<Starts> = LazyLock::new(|| {
-    let mut starts = Starts { first: [0; 256], filter: [0; 64] };
-    let mut flag = |text: &str, flag: u8| {
-        let first = text.bytes().next().and_then(|byte| starts.first.get_mut(usize::from(byte)));
-        *first.unwrap_or(&mut 0) |= flag;
+    let mut starts = Starts { flags: [0; 256], filter: [0; 64] };
+    let mut flag = |byte: Option<u8>, flag: u8| {
+        let flags = byte.and_then(|byte| starts.flags.get_mut(usize::from(byte)));
+        *flags.unwrap_or(&mut 0) |= flag;
     };
     for token in TOKENS {
-        flag(token.prefix, if token.anywhere { TOKEN | INSIDE } else { TOKEN });
+        flag(token.prefix.bytes().next(), if token.anywhere { TOKEN | INSIDE } else { TOKEN });
     }
-    PARTS.iter().for_each(|part| flag(part, PART));
+    PARTS.iter().for_each(|part| flag(part.bytes().next(), PART));
+    for ending in ENDINGS {
+        let mut bytes = ending.bytes().rev();
+        flag(bytes.next(), END);
+        flag(bytes.next(), BEFORE_END);
+    }
     for token in TOKENS {
         let Some(key) = key_of(token.prefix.as_bytes()) else { continue };
         let (slot, bit) = token_slot(key);
@@ -59,14 +67,14 @@ static STARTS: LazyLock<Starts> = LazyLock::new(|| {
 
 /// Which bytes may begin a token.
 pub(super) fn begins_token(byte: u8) -> bool {
-    STARTS.first.get(usize::from(byte)).is_some_and(|flags| flags & TOKEN != 0)
+    STARTS.flags.get(usize::from(byte)).is_some_and(|flags| flags & TOKEN != 0)
 }
 
 /// The length of the token that `rest` begins with. `inside`: the byte before is a letter or digit.
 pub(super) fn token_at(rest: &[u8], inside: bool) -> Option<usize> {
     let starts = &*STARTS;
     let wanted = if inside { INSIDE } else { TOKEN };
-    if starts.first.get(usize::from(*rest.first()?))? & wanted == 0 {
+    if starts.flags.get(usize::from(*rest.first()?))? & wanted == 0 {
         return None;
     }
     let key = key_of(rest)?;
@@ -122,7 +130,7 @@ pub(super) fn names_a_secret(name: &[u8]) -> bool {
         return false;
     }
     work::count(lower.len());
-    let starts = &STARTS.first;
+    let starts = &STARTS.flags;
     let has_part = lower.iter().enumerate().any(|(at, byte)| {
         starts.get(usize::from(*byte)).is_some_and(|flags| flags & PART != 0)
             && lower.get(at..).is_some_and(|rest| PARTS.iter().any(|part| rest.starts_with(part.as_bytes())))
@@ -144,8 +152,10 @@ pub(super) fn names_a_secret(name: &[u8]) -> bool {
         at = end;
     }
     // Two words without a mark between them: `mytoken`, `theapikey`.
-    let ends = |end: &[u8]| lower.ends_with(end) && lower.len() > end.len();
-    (count > 1 && is_one_of(LAST_WORDS, last)) || ends(b"token") || ends(b"apikey")
+    let flagged = |byte: u8, flag: u8| starts.get(usize::from(byte)).is_some_and(|flags| flags & flag != 0);
+    let may_end = matches!(lower, [.., a, b] if flagged(*b, END) && flagged(*a, BEFORE_END));
+    (count > 1 && is_one_of(LAST_WORDS, last))
+        || (may_end && ENDINGS.iter().any(|end| lower.ends_with(end.as_bytes())))
 }
 
 fn is_one_of(words: &[&str], word: &[u8]) -> bool {
@@ -154,6 +164,23 @@ fn is_one_of(words: &[&str], word: &[u8]) -> bool {
         let other = other.as_bytes();
         other.len() == word.len() && other.first() == first && other == word
     })
+}
+
+/// Whether `name` is of a personal access token, or of a pattern: `GH_PAT`, `azure-pat`, `devopsPat`.
+pub(super) fn names_a_pat(name: &[u8]) -> bool {
+    let Some((before, word)) = name.split_last_chunk::<3>() else { return false };
+    if !word.eq_ignore_ascii_case(b"pat") {
+        return false;
+    }
+    let [first, ..] = word;
+    let begins = first.is_ascii_uppercase() || !before.last().is_some_and(u8::is_ascii_alphanumeric);
+    let is_apart = before.last().is_none_or(|byte| !byte.is_ascii_uppercase() && !byte.is_ascii_digit());
+    begins && is_apart
+}
+
+/// Whether `value` is of words, which ought to stay where else they stand: `token_type`, `build-essential`.
+pub(super) fn is_plain_word(value: &[u8]) -> bool {
+    value.iter().all(|byte| byte.is_ascii_alphabetic() || b"_-. ".contains(byte))
 }
 
 /// Whether `name` is that of a source file, as compilers write it before a place or a reason.

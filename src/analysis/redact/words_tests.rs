@@ -61,6 +61,16 @@ fn other_names_are_not() {
 }
 
 #[test]
+fn a_personal_access_token_is_told_from_a_path() {
+    for name in ["PAT", "pat", "GH_PAT", "azure-pat", "devopsPat", "a.pat"] {
+        assert!(names_a_pat(name.as_bytes()), "{name}");
+    }
+    for name in ["", "at", "PATH", "PATCH", "cpat", "pattern", "EXPAT", "GH_PATH", "x2PAT"] {
+        assert!(!names_a_pat(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
 fn random_strings_are_told_from_words_and_digests() {
     for random in
         ["dGhpcyBpcyBub3QgYSByZWFsIGtleQ0K8s", "Zx81kQpW03mTnV7rYbL5cDfG", "aB3+dE6/gH9jK2mN5pQ8sT1vW4yZ7="]
