@@ -105,6 +105,7 @@ impl Line<'_> {
     }
 
     /// Whether the name between these places announces a secret, whose value begins near `after`.
+    #[inline(never)]
     pub(super) fn announces(&self, start: usize, end: usize, after: usize) -> bool {
         const SHORTEST: usize = 12;
         let name = self.slice(start, end);

@@ -56,7 +56,8 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
                 .encoded_url(at)
                 .or_else(|| line.encoded_person(at))
                 .or_else(|| line.encoded_assignment(at)),
-            b',' => line.pair(at),
+            // Few commas stand behind a quote.
+            b',' if matches!(line.before(at), Some(b'"' | b'\'')) => line.pair(at),
             b'>' => line.element(at),
             byte if begins_foreign_name(byte) => line.foreign_name(at),
             b':' | b'=' => line.assignment(at, byte),
@@ -65,7 +66,7 @@ pub(super) fn scan_line(line: &str, offset: usize, found: &mut Found) {
             b'-' => line.option(at),
             b'B' | b'b' | b'T' => line.scheme_word(at),
             b'P' | b'p' => line.prompt(at),
-            b'c' => line.setting(at),
+            b'c' if line.starts_with(at, b"config") => line.setting(at),
             _ => None,
         };
         let next = next.or_else(|| line.token(at));

@@ -58,9 +58,8 @@ impl Line<'_> {
 
     /// `('password', 'value')`, `setdefault("TOKEN", "value")`, `[b'authorization', b'value']`. `at` is the
     /// comma. Of more than two, as of names in a list, none is another's value.
+    #[inline(never)]
     pub(super) fn pair(&mut self, at: usize) -> Option<usize> {
-        // Few commas stand behind a quote.
-        self.before(at).filter(|byte| b"\"'".contains(byte))?;
         let name = self.name_before(at).filter(|name| name.is_quoted)?;
         let open = self.back(name.start, |byte| b"\\\"'bu".contains(&byte));
         let bracket = self.before(open).filter(|byte| b"([".contains(byte))?;
@@ -81,6 +80,7 @@ impl Line<'_> {
     }
 
     /// `token%3Dvalue`, `password%3A%20value`: an encoded sign (RFC 3986, 2.1). `at` is the percent sign.
+    #[inline(never)]
     pub(super) fn encoded_assignment(&mut self, at: usize) -> Option<usize> {
         let mut start = at.saturating_add(3);
         if !matches!(self.slice(at, start), b"%3D" | b"%3d" | b"%3A" | b"%3a") {

@@ -118,10 +118,8 @@ impl Line<'_> {
 
     /// `aws configure set aws_secret_access_key value`, `poetry config http-basic.name user value`. `at` is
     /// where the verb begins.
+    #[inline(never)]
     pub(super) fn setting(&mut self, at: usize) -> Option<usize> {
-        if self.before(at) != Some(b' ') || !self.starts_with(at, b"config") {
-            return None;
-        }
         let head = self.slice(0, at);
         let (_, verb) =
             SETTERS.iter().find(|(tool, verb)| head.ends_with(tool) && self.starts_with(at, verb))?;

@@ -66,6 +66,7 @@ impl Line<'_> {
     }
 
     /// `https://dl.cloudsmith.io/TOKEN/org/repo/python/simple/`. `host` is its first byte.
+    #[inline(never)]
     fn token_in_path(&mut self, host: usize, host_end: usize) -> Option<usize> {
         let name = self.slice(host, host_end);
         let (_, path) = TOKEN_PATHS
