@@ -89,18 +89,16 @@ impl Line<'_> {
         let start = self.back(end, is_name_byte);
         // `--name=value`: the dashes are no part of the name.
         let start = self.until(start, |byte| byte != b'-').min(end);
-        if start >= end || (in_brackets && !self.is_in_brackets(start, closing)) {
+        // `token += next` is of a program, `TOKEN += value` of a shell.
+        let is_capital = self.byte(start).is_some_and(|byte| byte.is_ascii_uppercase());
+        let is_sum = is_doubled && self.before(sign) == Some(b'+') && !is_capital;
+        if start >= end || is_sum || (in_brackets && !self.is_in_brackets(start, closing)) {
             return None;
         }
         let start = if closing.is_none() { self.first_of_words(start, end) } else { start };
         // `"Authorization: x"`: the quote opens before the name and closes after the value.
         let opening = if closing.is_none() { quote_before(start) } else { None };
         let is_option = self.slice(start.saturating_sub(2), start) == b"--";
-        // `token += next` is of a program, `TOKEN += value` of a shell.
-        let is_lower = || self.byte(start).is_some_and(|byte| !byte.is_ascii_uppercase());
-        if is_doubled && self.before(sign) == Some(b'+') && is_lower() {
-            return None;
-        }
         Some(Name { start, end, opening, is_option, is_quoted: closing.is_some() })
     }
 
