@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let quota = Quota::new(6, 60, 3).unwrap();
+        let now = 100 * SECOND;
+        let empty = quota.empty_at(now);
+        let back = quota.give_back(empty);
+        assert_eq!(back, empty - 10 * SECOND);
+        assert_eq!((quota.take(back, now), quota.give_back(0)), (Ok(empty), 0));
+    }
+
+    #[test]
     fn the_level_tells_what_take_would_do() {
         let quota = Quota::new(6, 60, 3).unwrap();
         let now = 100 * SECOND;

@@ -164,6 +164,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let quota = Quota::new(1, 60, 1).unwrap();
+        let mut buckets = Buckets::default();
+        assert!(matches!(buckets.take("m", quota, NOW), Taken::Yes { .. }));
+        assert!(matches!(buckets.take("m", quota, NOW), Taken::No { .. }));
+        buckets.give_back("m", quota);
+        buckets.give_back("nobody", quota);
+        assert!(matches!(buckets.take("m", quota, NOW), Taken::Yes { .. }));
+    }
+
+    #[test]
     fn of_too_many_buckets_those_that_are_full_are_forgotten_then_all() {
         let full = |count: usize, tat: u64| {
             let mut buckets = Buckets::default();
