@@ -163,8 +163,9 @@ fn behind_word<'a>(head: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
         let before = at.checked_sub(1).and_then(|at| head.get(at));
         is_apart(before) && is_apart(head.get(at.saturating_add(word.len())))
     };
-    let mut places = head.windows(word.len()).enumerate().filter(|(_, part)| *part == word).map(|(at, _)| at);
-    head.get(places.find(is_word)?.saturating_add(word.len())..)
+    let is_here = |at: &usize| head.get(*at..).is_some_and(|rest| rest.starts_with(word));
+    let at = (0..head.len()).find(|at| is_here(at) && is_word(at))?;
+    head.get(at.saturating_add(word.len())..)
 }
 
 /// Where what is declared begins, behind the keyword. Each byte is looked at once: every line comes this way.
