@@ -86,7 +86,8 @@ impl Books {
     /// What is used of the cap, but was charged to nobody: a crash took it.
     fn stranded(&self) -> u64 {
         let (used, charged) = (self.look.used(), self.charged());
-        used.checked_sub(charged).unwrap_or_else(|| panic!("{used} is used, but {charged} charged"))
+        used.checked_sub(charged)
+            .unwrap_or_else(|| panic!("{used} is used, but {charged} charged: {:?}", self.look))
     }
 
     /// What was answered is in the log, and nothing twice.
