@@ -86,7 +86,7 @@ impl Shard {
         let batch = self.batch(now);
         let is_due = self.is_ahead || self.is_dirty || batch.is_some();
         // Refusals alone wait for each other: whoever is refused again and again costs no more rows.
-        if !is_due && self.tallies.is_behind() && !self.are_refusals_due(now) {
+        if !is_due && self.tallies.is_behind() && !self.are_refusals_due() {
             return Ok(None);
         }
         let is_due = is_due || self.tallies.is_behind();
@@ -103,8 +103,8 @@ impl Shard {
     }
 
     /// Whether refusals that no row holds are to be written down now.
-    pub(super) fn are_refusals_due(&self, now: UnixMillis) -> bool {
-        self.tallies.is_behind() && now.since(self.written_at) >= REFUSALS_WITHIN
+    pub(super) fn are_refusals_due(&self) -> bool {
+        self.tallies.is_behind() && self.unwritten_for() >= REFUSALS_WITHIN
     }
 
     /// Counts a call of one or several messages.

@@ -56,6 +56,8 @@ pub struct Shard {
     /// The latest moment seen. The platform's clock may step back, the ledger's does not: a bucket
     /// that was emptied at an earlier time of day would be full again too soon.
     clock: UnixMillis,
+    /// What the platform's clock said last: how long something takes goes by it, also while `clock` waits for it.
+    platform: UnixMillis,
     /// The spending day and how subjects are spread on it, as the treasury said.
     term: Option<Term>,
     /// Requests to the treasury sent in this epoch.
@@ -293,6 +295,7 @@ impl Shard {
     }
 
     fn tell_time(&mut self, now: UnixMillis) -> UnixMillis {
+        self.platform = now;
         self.clock = self.clock.max(now);
         self.clock
     }
@@ -303,12 +306,12 @@ impl Shard {
         if !self.by_deadline.is_empty() && now >= self.alarm || self.journal.is_full() {
             return true;
         }
-        if self.are_refusals_due(now) {
+        if self.are_refusals_due() {
             return true;
         }
         let dirty = self.is_dirty || self.logbook.is_dirty();
         if self.pace.is_dense(now) {
-            return dirty && now.since(self.written_at) >= WRITE_WITHIN;
+            return dirty && self.unwritten_for() >= WRITE_WITHIN;
         }
         dirty && has_news
     }
@@ -328,6 +331,11 @@ impl Shard {
         let is_latest = revision >= *told;
         *told = revision.max(*told);
         is_latest
+    }
+
+    /// How long ago the main row was written. Where the platform's clock was set back, nobody knows: long ago.
+    fn unwritten_for(&self) -> Duration {
+        if self.platform < self.written_at { Duration::MAX } else { self.platform.since(self.written_at) }
     }
 
     fn spending_day(&self) -> Day {

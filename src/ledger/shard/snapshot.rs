@@ -257,7 +257,7 @@ impl Shard {
             tallies,
         };
         rows.push(rows::row(rows::SHARD.to_owned(), &snapshot)?);
-        self.written_at = now;
+        self.written_at = self.platform;
         self.is_dirty = false;
         Ok(alarm)
     }

@@ -49,8 +49,14 @@ fn limits(shards: u32) -> Limits {
 /// A shard of so many, at noon, that knows what day it is and has nothing to do.
 fn shard(shards: u32) -> Shard {
     let term = Some(Term { day: TODAY, route: Route { shards, salt: 1 } });
-    let mut shard =
-        Shard { clock: NOON, active_at: NOON, written_at: NOON, term, ..Shard::restore(None).unwrap() };
+    let mut shard = Shard {
+        clock: NOON,
+        platform: NOON,
+        active_at: NOON,
+        written_at: NOON,
+        term,
+        ..Shard::restore(None).unwrap()
+    };
     shard.tallies.begin(TODAY, NOON);
     shard
 }

@@ -68,6 +68,18 @@ fn what_waits_for_the_alarm_or_has_changed_is_written() {
 }
 
 #[test]
+fn while_the_ledgers_clock_waits_for_the_platforms_rows_are_written_as_often() {
+    let mut shard = dense();
+    // It ran ahead by two minutes.
+    (shard.clock, shard.is_dirty) = (after(120_000), true);
+    (0..8).for_each(|_| shard.pace.note(after(120_000)));
+    for (platform, is_due) in [(after(1_999), false), (after(2_000), true), (before(1), true)] {
+        let now = shard.tell_time(platform);
+        assert_eq!((now, shard.is_write_due(false, now)), (after(120_000), is_due), "{platform:?}");
+    }
+}
+
+#[test]
 fn the_journal_is_full_before_a_row_of_it_is_written_over() {
     let mut shard = shard(1);
     for number in 1..=1_023 {
