@@ -12,7 +12,7 @@ use pip_aide_gateway::ledger::wire::{
     Admission, Budget, Cap, Charge, Command, Credential, Message, Nonce, Outcome, Refusal, Revocation, Route,
     Settlement, Target,
 };
-use pip_aide_gateway::policy::day::DayStart;
+use pip_aide_gateway::policy::day::{Day, DayStart};
 use pip_aide_gateway::policy::limits::{Limits, parse_rate};
 use pip_aide_gateway::policy::plans::Plan;
 use pip_aide_gateway::units::{NanoUsd, UnixMillis};
@@ -682,4 +682,35 @@ fn a_plans_cap_that_is_new_counts_from_then_on_and_the_services_holds() {
     assert_eq!(spend(&mut objects, 10, 20), 3, "from then on");
     objects.limits.plans.get_mut("pool").unwrap().total_daily = None;
     assert_eq!(spend(&mut objects, 40, 20), 2, "nine in all");
+}
+
+#[test]
+fn after_a_jump_of_the_clock_and_a_crash_the_log_charges_no_more_than_is_gone() {
+    let mut limits = unhurried(limits());
+    (limits.service_daily, limits.plans.get_mut("standard").unwrap().machine_daily) =
+        (nano(1_000_000), nano(1_000_000));
+    let mut objects = Objects::new(limits);
+    let once = |objects: &mut Objects, number: u64, now: UnixMillis| {
+        let (id, who) = (format!("r{number}"), format!("m{}", number % 8));
+        let outcome = objects.send(&who, Command::Admit(admission(&id, &who, "standard", 100)), now);
+        assert!(is_reserved(&outcome), "{outcome:?}");
+        settle(objects, &id, &who, Charge::Actual(nano(10)), now);
+    };
+    // After midnight.
+    let after = |millis: u64| at(61_000 + millis);
+    (0..20).for_each(|number| once(&mut objects, number, after(number * 20)));
+    // Two minutes ahead for one request, then right again for five seconds of dense traffic.
+    once(&mut objects, 20, after(120_000));
+    (21..521).for_each(|number| once(&mut objects, number, after(400 + number * 10)));
+    objects.crash();
+    let later = after(1_000_000);
+    objects.send("m0", look("m0", Credential::default()), later);
+    let Outcome::Usage(usage) = objects.send("m0", Command::Usage { since: Day::from_number(0) }, later)
+    else {
+        panic!("no usage")
+    };
+    let used = usage.state.funds["service"].used;
+    let charged = usage.tallies.iter().map(|tally| tally.spent.nanos()).sum::<u64>();
+    // What the model bills, what the log charges where nobody knows the end, and what is gone.
+    assert!(521 * 10 <= charged && charged <= used.nanos(), "{charged} of {used:?}");
 }
