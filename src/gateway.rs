@@ -18,6 +18,7 @@ use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
 use crate::stages::record::record;
+use crate::stages::underway::Sender;
 use crate::token::Denied;
 use crate::token::network::Network;
 use crate::units::UnixMillis;
@@ -138,7 +139,7 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     let most = settings.max_body_bytes;
     let now = clock();
     let sender = verifying.sender(&network_of(head));
-    let held = services.buckets.hold_body(&sender, body.expected(most), now, body_life(most));
+    let held = services.buckets.hold_body(Sender::Known(&sender), body.expected(most), now, body_life(most));
     let Ok(_held) = held else {
         let full = Level { remaining: 0, next_in: 0 };
         let reject = unseen(verifying.plan(), settings, Refusal::Concurrency, full, now);
@@ -215,7 +216,8 @@ async fn strangers_body<R: Body, B: Buckets>(
 ) -> Result<Vec<u8>, Reject> {
     const MOST: usize = enrol::MOST_BODY_BYTES;
     accept_json(head)?;
-    let held = buckets.hold_strangers_body(&network_of(head), body.expected(MOST), now, body_life(MOST));
+    let network = network_of(head);
+    let held = buckets.hold_body(Sender::Stranger(&network), body.expected(MOST), now, body_life(MOST));
     let _held = held.map_err(|TooMany| Reject::EnrolmentLimited(STRANGERS_WAIT))?;
     body.read(MOST).await
 }

@@ -14,7 +14,7 @@ use crate::policy::settings::Provider;
 use crate::policy::upstreams::Endpoint;
 use crate::reject::Reject;
 use crate::stages::breaker::Breakers;
-use crate::stages::underway::Held;
+use crate::stages::underway::{Held, Sender};
 use crate::token::jwks::Jwks;
 use crate::units::UnixMillis;
 
@@ -101,28 +101,16 @@ pub trait Buckets {
         Ok(())
     }
 
-    /// Begins to read a body of a subject, of so many bytes at most and for no longer than `life`: until that is
-    /// dropped, it counts. `Err` where too many are under way here.
+    /// Begins to read a body, of so many bytes at most and for no longer than `life`: until that is dropped, it
+    /// counts. `Err` where too many are under way here.
     fn hold_body(
         &self,
-        subject: &str,
+        sender: Sender<'_>,
         bytes: usize,
         now: UnixMillis,
         life: Duration,
     ) -> Result<Option<Held>, TooMany> {
-        let _ = (subject, bytes, now, life);
-        Ok(None)
-    }
-
-    /// The same of a network that enrols, whom nobody knows yet.
-    fn hold_strangers_body(
-        &self,
-        network: &str,
-        bytes: usize,
-        now: UnixMillis,
-        life: Duration,
-    ) -> Result<Option<Held>, TooMany> {
-        let _ = (network, bytes, now, life);
+        let _ = (sender, bytes, now, life);
         Ok(None)
     }
 

@@ -28,7 +28,7 @@ use pip_aide_gateway::stages::accept::{Head, Interface, SignedHead};
 use pip_aide_gateway::stages::breaker::Breakers;
 use pip_aide_gateway::stages::enrol;
 use pip_aide_gateway::stages::flights::Flights;
-use pip_aide_gateway::stages::underway::Held;
+use pip_aide_gateway::stages::underway::{Held, Sender};
 use pip_aide_gateway::stages::waiting::Waiting;
 use pip_aide_gateway::token::jwks::Jwks;
 use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
@@ -637,12 +637,14 @@ impl Buckets for InKv {
 
     fn hold_body(
         &self,
-        subject: &str,
+        sender: Sender<'_>,
         _: usize,
         _: UnixMillis,
         _: Duration,
     ) -> Result<Option<Held>, TooMany> {
-        self.senders.borrow_mut().insert(subject.to_owned());
+        if let Sender::Known(subject) = sender {
+            self.senders.borrow_mut().insert(subject.to_owned());
+        }
         Ok(None)
     }
 

@@ -14,7 +14,7 @@ use crate::seams::{self, TooMany};
 use crate::shell::ledger::client::{note_kv_reads, note_kv_write, note_refusal};
 use crate::stages::looks::Looks;
 use crate::stages::strangers::Strangers;
-use crate::stages::underway::{self, Held, Underway};
+use crate::stages::underway::{self, Held, Sender, Underway};
 use crate::stages::waiting::Waiting;
 use crate::units::UnixMillis;
 
@@ -105,27 +105,20 @@ impl seams::Buckets for Store {
 
     fn hold_body(
         &self,
-        subject: &str,
+        sender: Sender<'_>,
         bytes: usize,
         now: UnixMillis,
         life: Duration,
     ) -> Result<Option<Held>, TooMany> {
-        let held = UNDERWAY.with(|all| underway::hold(all, subject, bytes, now, life));
-        // The ledger does not hear of it otherwise.
-        if held.is_none() {
+        let (list, whose) = match sender {
+            Sender::Known(subject) => (&UNDERWAY, subject),
+            Sender::Stranger(network) => (&STRANGERS_UNDERWAY, network),
+        };
+        let held = list.with(|all| underway::hold(all, whose, bytes, now, life));
+        // The ledger does not hear of it otherwise. Of strangers it counts nothing.
+        if held.is_none() && matches!(sender, Sender::Known(_)) {
             note_refusal(Reason::RateLimited);
         }
-        held.map(Some).ok_or(TooMany)
-    }
-
-    fn hold_strangers_body(
-        &self,
-        network: &str,
-        bytes: usize,
-        now: UnixMillis,
-        life: Duration,
-    ) -> Result<Option<Held>, TooMany> {
-        let held = STRANGERS_UNDERWAY.with(|all| underway::hold(all, network, bytes, now, life));
         held.map(Some).ok_or(TooMany)
     }
 

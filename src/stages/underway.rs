@@ -47,6 +47,15 @@ struct Body {
     until: UnixMillis,
 }
 
+/// By whom a body counts as under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender<'a> {
+    /// Somebody whose head was verified.
+    Known(&'a str),
+    /// A network that enrols, whom nobody knows yet.
+    Stranger(&'a str),
+}
+
 /// One of them, until this is dropped.
 #[derive(Debug)]
 pub struct Held {
