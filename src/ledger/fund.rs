@@ -38,6 +38,10 @@ pub struct Fund {
     asked: NanoUsd,
     /// What storage holds for gone, and on which day.
     pub stored: (Day, NanoUsd),
+    /// How much of that was written ahead of need.
+    pub ahead: NanoUsd,
+    /// What was set aside since it was written, whether it came back or not.
+    pub since: NanoUsd,
 }
 
 /// Whether a fund has room.
@@ -57,6 +61,15 @@ impl Fund {
     pub fn restored(account: Account, lease: NanoUsd, cap: NanoUsd) -> Self {
         let stored = (account.day(), account.used());
         Self { account, lease, cap, stored, ..Self::default() }
+    }
+
+    /// Whether storage already says that what is used is gone; and that what was set aside since is, in
+    /// full: after a crash nobody knows what of it was settled, and the log charges all.
+    #[must_use]
+    pub fn is_covered(&self) -> bool {
+        let used = self.account.used();
+        used == NanoUsd::ZERO
+            || (self.stored.0 == self.account.day() && used <= self.stored.1 && self.since <= self.ahead)
     }
 
     /// What may be spent this day, all in all.

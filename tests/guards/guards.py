@@ -64,6 +64,8 @@ GUARDS = (
     Guard("a fund's row says what is gone", "shard/snapshot.rs", "let gone = fund.account.used().saturating_add(", "let gone = fund.account.posted().saturating_add("),
     Guard("not ahead of the lease", "shard/snapshot.rs", "margin.min(part).max(least).min(fund.unused())", "margin"),
     Guard("what comes back covers nothing else", "shard/settle.rs", "let given_back = if *stored {", "let given_back = if *stored && false {"),
+    Guard("what came back may be charged after a crash", "fund.rs", "used <= self.stored.1 && self.since <= self.ahead)", "used <= self.stored.1)"),
+    Guard("rows go by the platform's clock", "shard/mod.rs", "self.platform.since(self.written_at)", "self.clock.since(self.written_at)"),
     Guard("an epoch begins once", "shard/snapshot.rs", "epoch: stored.epoch.saturating_add(1),", "epoch: stored.epoch,"),
     Guard("leases within the cap", "treasury.rs", "mine.saturating_add(more.min(left))", "mine.saturating_add(more.max(NanoUsd::from_nanos(50)))"),
     Guard("old requests for leases", "treasury.rs", "if number < holds_since || ", "if "),
@@ -90,7 +92,7 @@ GUARDS = (
     Guard("the kill switch", "shard/admit.rs", "_ if self.revocations.is_model_off() => Budget::SwitchedOff,", "_ if false => Budget::SwitchedOff,"),
     Guard("counted once", "shard/settle.rs", "self.tallies.end(Some(*day), plan, ended, charged.min(*amount));", "for _ in 0..2 { self.tallies.end(Some(*day), plan, ended, charged.min(*amount)); }"),
     Guard("a day that is over is written down", "tally/days.rs", "rows.push(rows::row(rows::tally_key(day), &tally)?);", "if false { rows.push(rows::row(rows::tally_key(day), &tally)?); }"),
-    Guard("refusals do not write each", "shard/housekeeping.rs", "self.tallies.is_behind() && now.since(self.written_at) >= REFUSALS_WITHIN", "self.tallies.is_behind()"),
+    Guard("refusals do not write each", "shard/housekeeping.rs", "self.tallies.is_behind() && self.unwritten_for() >= REFUSALS_WITHIN", "self.tallies.is_behind()"),
     Guard("new shards learn who is revoked", "shard/leases.rs", "rows.extend(self.revocations.add(revocation).then_some(row));", "rows.extend(Some(row)); drop(revocation);"),
 )
 

@@ -6,7 +6,7 @@ use super::leases::plan_pool;
 use super::snapshot::AHEAD;
 use super::{MOST_MACHINES_AT_ONCE, MOST_OPEN, Reservation, Shard, Turn};
 use crate::ledger::bucket::Level;
-use crate::ledger::fund::{Room, SERVICE};
+use crate::ledger::fund::{Fund, Room, SERVICE};
 use crate::ledger::machine::Machine;
 use crate::ledger::replay::{self, Verdict};
 use crate::ledger::wire::{Admission, Budget, Cap, Command, Outcome, Refusal, Route, Standing};
@@ -172,15 +172,13 @@ impl Shard {
         for pool in plan.into_iter().chain([SERVICE]) {
             if let Some(fund) = self.funds.get_mut(pool) {
                 fund.account.reserve(amount);
+                fund.since = fund.since.saturating_add(amount);
             }
         }
     }
 
     fn is_fund_covered(&self, pool: &str) -> bool {
-        self.funds.get(pool).is_none_or(|fund| {
-            let used = fund.account.used();
-            used == NanoUsd::ZERO || (fund.stored.0 == fund.account.day() && used <= fund.stored.1)
-        })
+        self.funds.get(pool).is_none_or(Fund::is_covered)
     }
 }
 

@@ -228,6 +228,7 @@ impl Shard {
             let margin = if is_used { margin } else { NanoUsd::ZERO };
             let gone = fund.account.used().saturating_add(margin);
             fund.stored = (fund.account.day(), gone);
+            (fund.ahead, fund.since) = (margin, NanoUsd::ZERO);
             let stored = StoredFund { day: fund.account.day(), gone, lease: fund.lease(), cap: fund.cap() };
             (pool.as_str(), stored)
         });

@@ -25,7 +25,7 @@ fn admission(nonce: Option<Nonce>) -> Admission {
 fn covered(machine: u64, service: u64) -> Shard {
     let mut shard = shard(1);
     let mut leased = fund(TODAY, 0, 1_000);
-    leased.stored = (TODAY, nano(service));
+    (leased.stored, leased.ahead) = ((TODAY, nano(service)), nano(service));
     shard.funds.insert(SERVICE.to_owned(), leased);
     let account = Account::restored(TODAY, nano(0));
     let stored = (TODAY, nano(machine));
@@ -87,6 +87,15 @@ fn a_fund_is_covered_by_what_is_stored_of_its_day() {
             shard.admit(&limits(1), Admission { worst: nano(0), ..admission(None) }, 1, 0, NOON);
         assert!(matches!(turn, Turn::Reply(Outcome::Admitted { .. })), "{turn:?}");
         assert_eq!(write, !is_covered, "{used} {stored:?}");
+    }
+}
+
+#[test]
+fn what_was_set_aside_since_the_row_was_written_is_covered_though_it_came_back() {
+    for (since, writes) in [(0, false), (10, false), (11, true)] {
+        let mut shard = covered(10, 20);
+        shard.funds.get_mut(SERVICE).unwrap().since = nano(since);
+        assert_eq!(admit(&mut shard, None).1, writes, "{since}");
     }
 }
 
