@@ -13,7 +13,7 @@ use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, TooMany, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
-use crate::stages::admit::{Admitted, admit, known_to_wait, unseen, within_the_strangers_share};
+use crate::stages::admit::{Admitted, admit, may_come, unseen};
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
@@ -79,8 +79,8 @@ pub enum End {
 ///
 /// 1. accept the head: 415, 400
 /// 2. authenticate: 401
-/// 3. accept the body: 413, 400; 429 rate-limited before it is read, where too many are under way, and before it is
-///    looked into, where the wait is known here
+/// 3. accept the body: 413, 400; 429 rate-limited before it is read, where too many are under way or it is short and
+///    the wait is known here, and before it is looked into, where it is long
 /// 4. admit: 429 rate-limited, 403, 503 ledger-unavailable
 /// 5. answer: 200, 429 spend-cap-reached, and on `/v1/analyze` 502 and 504
 /// 6. record: after the reply, whether or not anybody still waits for it
@@ -138,6 +138,14 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     // 3.
     let most = settings.max_body_bytes;
     let now = clock();
+    let is_short = body.expected(most) <= UNREAD;
+    if let Some(Err(reject)) = verifying
+        .known()
+        .filter(|_| is_short)
+        .map(|caller| may_come(caller, settings, &services.buckets, now))
+    {
+        return Err(verifying.refused(reject));
+    }
     let sender = verifying.sender(&network_of(head));
     let held = services.buckets.hold_body(Sender::Known(&sender), body.expected(most), now, body_life(most));
     let Ok(_held) = held else {
@@ -150,12 +158,18 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
         Err(reject) => return Err(verifying.refused(reject)),
     };
     // Where the head is signed: first that it is the body that was signed.
-    let verified = known_to_wait(verifying.with_body(&body)?, &services.buckets, clock())?;
-    let verified = within_the_strangers_share(verified, settings, &services.buckets, clock())?;
+    let verified = verifying.with_body(&body)?;
+    if !is_short && let Err(reject) = may_come(&verified, settings, &services.buckets, clock()) {
+        return Err(Refused::to(verified, reject));
+    }
     let submitted = accept_body(accepted, verified, &body)?;
     // 4. At the price of now: a body can take its time.
     admit(submitted, id, settings, &services.ledger, &services.buckets, clock()).await
 }
+
+/// A body of at most so many bytes is left unread where its sender has to wait: it costs little to let pass, while a
+/// client that is still sending a longer one would not hear the answer.
+const UNREAD: usize = 16_384;
 
 /// Longer than `edge.mjs` waits for a body of so many bytes: 10 seconds, and one more for each 32 KB.
 fn body_life(most: usize) -> Duration {
@@ -243,19 +257,20 @@ pub async fn challenge<R: Body, B: Buckets>(
 }
 
 /// `POST /v1/enroll`: 201; 400, 403, 413, 415, 429, 503. Also how many enrolled lately, where the
-/// ledger said so.
+/// ledger said so; `heard` is what it said a moment ago.
 pub async fn enroll<R: Body, L: Ledger, B: Buckets>(
     request: Request<R>,
     settings: &Settings,
     ledger: &L,
     buckets: &B,
+    heard: Option<u32>,
     random: [u8; 32],
     now: UnixMillis,
 ) -> (Reply, Option<u32>) {
     let Request { id, head, body, .. } = request;
     match strangers_body(&head, body, buckets, now).await {
         Ok(body) => {
-            let (result, recent) = enrol::redeem(&head, &body, settings, ledger, random, now).await;
+            let (result, recent) = enrol::redeem(&head, &body, settings, ledger, heard, random, now).await;
             (json(201, &id, result), recent)
         }
         Err(reject) => (problem::reply(&reject, &id), None),

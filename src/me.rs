@@ -57,8 +57,7 @@ async fn look<L: Ledger, B: Buckets, K: KeyStore>(
     now: UnixMillis,
 ) -> Result<(String, Standing), Reject> {
     let verified = identify(head, settings, keys, now).await?.with_body(&[])?;
-    let verified =
-        within_the_strangers_share(verified, settings, buckets, now).map_err(|refused| refused.reject)?;
+    within_the_strangers_share(&verified, settings, buckets, now)?;
     let subject = verified.subject().to_string();
     if let Err(wait) = buckets.take_look(&subject, now) {
         let level = Level { remaining: 0, next_in: wait };

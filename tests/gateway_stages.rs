@@ -30,8 +30,10 @@ use pip_aide_gateway::stages::enrol;
 use pip_aide_gateway::stages::flights::Flights;
 use pip_aide_gateway::stages::underway::{Held, Sender};
 use pip_aide_gateway::stages::waiting::Waiting;
+use pip_aide_gateway::token::enrol::{Challenge, is_solution};
 use pip_aide_gateway::token::jwks::Jwks;
 use pip_aide_gateway::token::jwt::{self, NewToken, TokenPolicy};
+use pip_aide_gateway::token::keys::Purpose;
 use pip_aide_gateway::token::machine_id::MachineId;
 use pip_aide_gateway::token::signed::{self, Message as Signing};
 use pip_aide_gateway::units::{NanoUsd, UnixMillis};
@@ -192,6 +194,8 @@ fn settings() -> Settings {
         ("RULES", "off"),
         ("MACHINE_DAILY_USD", "1"),
         ("MACHINE_BURST", "10"),
+        // So that whoever enrols here is soon done with the work.
+        ("ENROLLMENT_DIFFICULTY", "8"),
     ];
     let entries = entries.map(|(name, value)| (name.to_owned(), Entry::Text(value.to_owned())));
     Settings::read(&BTreeMap::from(entries)).expect("the settings are right")
@@ -490,13 +494,36 @@ fn without_the_clients_address_nobody_enrols() {
     for address in [None, Some(""), Some("nonsense")] {
         let head = head_from(address);
         let issued = enrol::challenge(&head, b"{}", &settings, 0, [7; 16], BEFORE_PEAK);
-        let (redeemed, _) = run(enrol::redeem(&head, solution, &settings, &ledger, [7; 32], BEFORE_PEAK));
+        let (redeemed, _) =
+            run(enrol::redeem(&head, solution, &settings, &ledger, None, [7; 32], BEFORE_PEAK));
         for reject in [issued.err(), redeemed.err()] {
             assert!(
                 matches!(reject, Some(Reject::Forbidden(why)) if why.contains("address is not known")),
                 "{address:?}: {reject:?}"
             );
         }
+    }
+}
+
+#[test]
+fn a_challenge_that_is_too_easy_by_what_the_ledger_just_said_is_not_sent_to_it() {
+    let (settings, clock) = (settings(), Cell::new(BEFORE_PEAK));
+    let head = Head { client_address: Some("203.0.113.7".to_owned()), ..Head::default() };
+    let base = settings.limits.enrolment_difficulty;
+    let subkey = settings.token_keys.signing().subkey(Purpose::Challenge);
+    // Four bits more than the base are asked for after 128 to 255 enrolments, and two less are taken.
+    for (bits, heard, is_sent) in
+        [(1, Some(128), false), (2, Some(128), true), (1, Some(127), true), (1, None, true)]
+    {
+        let ledger = InMemory::new(&settings, &clock);
+        let challenge = Challenge::issue(&subkey, "203.0.113.7", base + bits, BEFORE_PEAK, [bits; 16]);
+        let mut tries = (0_u64..).map(|number| number.to_string());
+        let solution = tries.find(|solution| is_solution(&challenge, solution, base + bits)).expect("one");
+        let body = serde_json::json!({ "challenge": challenge, "solution": solution }).to_string();
+        let (redeemed, recent) =
+            run(enrol::redeem(&head, body.as_bytes(), &settings, &ledger, heard, [7; 32], BEFORE_PEAK));
+        assert_eq!((redeemed.is_ok(), recent.is_some()), (is_sent, is_sent), "{bits} {heard:?}");
+        assert!(matches!(redeemed, Ok(_) | Err(Reject::EnrolmentLimited(1))));
     }
 }
 
@@ -597,6 +624,52 @@ fn who_has_to_wait_costs_the_ledger_one_request_and_comes_in_when_the_wait_is_ov
     assert_eq!(send("desktop", question).status, 200, "another machine is asked for");
     world.clock.set(world.clock.get().plus(Duration::from_secs(1)));
     assert_eq!((send("laptop", question).status, asked()), (200, 13));
+}
+
+/// A body of a length that was told.
+struct Told<'a> {
+    length: usize,
+    is_read: &'a Cell<bool>,
+}
+
+impl Body for Told<'_> {
+    fn expected(&self, _: usize) -> usize {
+        self.length
+    }
+
+    async fn read(self, _: usize) -> Result<Vec<u8>, Reject> {
+        self.is_read.set(true);
+        Ok(br#"{"error_context":"Command: pip install requests"}"#.to_vec())
+    }
+}
+
+#[test]
+fn a_short_body_whose_sender_has_to_wait_is_left_unread() {
+    let world = World::new(Ok(ANSWER));
+    let services = Services {
+        ledger: InMemory::new(&world.settings, &world.clock),
+        buckets: Remembering::default(),
+        upstream: &world.model,
+        cache: &world.cache,
+        keys: NoKeys,
+    };
+    let is_read = Cell::new(false);
+    let send = |number: usize, length: usize| {
+        is_read.set(false);
+        let head = head(&world.settings, "laptop", world.clock.get());
+        let (id, body) = (format!("r{number}"), Told { length, is_read: &is_read });
+        let request = Request { id, random: "delimiter".to_owned(), head, body };
+        let status = Cell::new(0);
+        let reply = |reply: Reply| status.set(reply.status);
+        run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), reply));
+        status.get()
+    };
+    assert!((0..10).all(|number| send(number, 100) == 200 && is_read.get()));
+    assert_eq!((send(10, 100), is_read.get()), (429, true), "nobody knew yet");
+    for (number, length, reads) in [(11, 100, false), (12, 16_384, false), (13, 16_385, true)] {
+        assert_eq!((send(number, length), is_read.get()), (429, reads), "{length}");
+    }
+    assert_eq!(services.ledger.admitted.borrow().len(), 11);
 }
 
 #[test]

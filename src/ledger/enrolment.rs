@@ -88,8 +88,7 @@ impl Enrolments {
         if of_network >= MOST_A_NETWORK || self.total >= MOST_A_DAY {
             return EnrolmentVerdict::TooMany(day_ends.since(now).as_secs().max(1));
         }
-        let wanted = difficulty::rising(base, self.lately());
-        if asked.difficulty.saturating_add(GRACE_BITS) < wanted {
+        if is_too_easy(asked.difficulty, base, self.lately()) {
             return EnrolmentVerdict::TooEasy;
         }
         EnrolmentVerdict::Accepted
@@ -98,6 +97,12 @@ impl Enrolments {
     fn lately(&self) -> u32 {
         u32::try_from(self.recent.len()).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether a challenge of so many bits is easier than it may be after so many enrolments lately.
+#[must_use]
+pub fn is_too_easy(difficulty: u8, base: u8, recent: u32) -> bool {
+    difficulty.saturating_add(GRACE_BITS) < difficulty::rising(base, recent)
 }
 
 #[cfg(test)]

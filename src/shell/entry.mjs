@@ -13,9 +13,8 @@ const serve = gateway.serve;
 export default {
   fetch(request, env, context) {
     return new Promise((resolve) => {
-      const edge = new Edge(request, env, resolve);
-      // What was admitted is answered, settled and logged also when the client hangs up.
-      context.waitUntil(Reflect.apply(serve, gateway, [head(request), edge]));
+      const edge = new Edge(request, env, context, resolve);
+      edge.serves(Reflect.apply(serve, gateway, [head(request), edge]));
     });
   },
 };

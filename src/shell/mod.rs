@@ -105,9 +105,10 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
             gateway::challenge(request(id, head), &settings, &buckets, recent, http::random(), now()).await
         }
         Route::Enroll => {
-            let buckets = buckets_of(&edge, &settings);
+            let (buckets, heard) = (buckets_of(&edge, &settings), enrolments::just_now(now()));
+            let (random, request) = (http::random(), request(id, head));
             let (reply, recent) =
-                gateway::enroll(request(id, head), &settings, &ledger, &buckets, http::random(), now()).await;
+                gateway::enroll(request, &settings, &ledger, &buckets, heard, random, now()).await;
             enrolments::heard(recent, now());
             reply
         }
@@ -128,6 +129,9 @@ fn ledger_of(edge: &Rc<Edge>, settings: &Settings) -> ledger::client::Client {
 }
 
 fn buckets_of(edge: &Edge, settings: &Settings) -> buckets::Store {
+    if settings.buckets_in_kv {
+        edge.outlive();
+    }
     buckets::Store(settings.buckets_in_kv.then(|| edge.env()))
 }
 

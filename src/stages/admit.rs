@@ -91,21 +91,23 @@ pub async fn admit<L: Ledger, B: Buckets>(
     }
 }
 
-/// Sends away who was sent away before and has not waited yet, before more is done for it.
+/// Whether a caller may come now, as far as that is known before the ledger is asked: one who was sent away before has
+/// to wait as long as it was told, and of callers without a credential only so many may come in all.
 ///
 /// # Errors
 /// [`Reject::RateLimited`].
-pub fn known_to_wait<B: Buckets>(
-    caller: Verified,
+pub fn may_come<B: Buckets>(
+    caller: &Verified,
+    settings: &Settings,
     buckets: &B,
     now: UnixMillis,
-) -> Result<Verified, Refused> {
-    if is_limited_by_rate_alone(&caller)
+) -> Result<(), Reject> {
+    if is_limited_by_rate_alone(caller)
         && let Some((wait, standing)) = buckets.wait_of(&caller.subject().to_string(), caller.plan(), now)
     {
-        return Err(Refused::to(caller, Reject::RateLimited(Refusal::Rate(wait), Box::new(standing))));
+        return Err(Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
     }
-    Ok(caller)
+    within_the_strangers_share(caller, settings, buckets, now)
 }
 
 /// Sends callers without a credential away while too many of them come.
@@ -113,18 +115,18 @@ pub fn known_to_wait<B: Buckets>(
 /// # Errors
 /// [`Reject::RateLimited`].
 pub fn within_the_strangers_share<B: Buckets>(
-    caller: Verified,
+    caller: &Verified,
     settings: &Settings,
     buckets: &B,
     now: UnixMillis,
-) -> Result<Verified, Refused> {
+) -> Result<(), Reject> {
     if caller.scheme() != Scheme::Anonymous {
-        return Ok(caller);
+        return Ok(());
     }
-    let Err(wait) = buckets.take_of_strangers(now) else { return Ok(caller) };
-    let level = Level { remaining: 0, next_in: wait };
-    let reject = unseen(caller.plan(), settings, Refusal::Rate(wait), level, now);
-    Err(Refused::to(caller, reject))
+    buckets.take_of_strangers(now).map_err(|wait| {
+        let level = Level { remaining: 0, next_in: wait };
+        unseen(caller.plan(), settings, Refusal::Rate(wait), level, now)
+    })
 }
 
 /// One who signs also waits where its nonces fill their memory, and hears of one that was seen before.

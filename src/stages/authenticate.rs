@@ -152,6 +152,15 @@ impl Verifying {
         }
     }
 
+    /// Who it is, where the head alone says so.
+    #[must_use]
+    pub const fn known(&self) -> Option<&Verified> {
+        match &self.0 {
+            Pending::Nothing(verified) => Some(verified),
+            Pending::Digest(_) => None,
+        }
+    }
+
     /// A refusal before the body was held against what was signed. Where that is still to be done, nobody
     /// is known yet.
     #[must_use]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 use crate::bytes::hex;
+use crate::ledger::enrolment::is_too_easy;
 use crate::ledger::wire::treasury::{Answer, Enrolment, EnrolmentVerdict, Errand};
 use crate::policy::settings::Settings;
 use crate::reject::Reject;
@@ -25,6 +26,8 @@ pub const MOST_BODY_BYTES: usize = 4_096;
 
 const OFF: Reject = Reject::Forbidden("Machines cannot enrol here. Ask the operator for a token.");
 const FAILED: Reject = Reject::Forbidden("The challenge was not met. Ask for a new one.");
+/// Another challenge is more work.
+const TOO_EASY: Reject = Reject::EnrolmentLimited(1);
 const FORM: Reject = Reject::MalformedRequest("Send a JSON object whose members are strings.");
 
 /// The answer to `POST /v1/enroll/challenge`.
@@ -70,7 +73,9 @@ pub fn challenge(
 }
 
 /// Redeems a challenge: 1. form and work, by computing alone; 2. the ledger, which takes a challenge
-/// once and so many a network and a day; 3. the credentials. Also tells how many enrolled lately.
+/// once and so many a network and a day; 3. the credentials. Also tells how many enrolled lately. `heard` is how many
+/// the ledger said a moment ago: what it would find too easy by that is not sent to it, lest a flood of easy
+/// challenges use up the calls of a day.
 ///
 /// # Errors
 /// [`Reject::Forbidden`], [`Reject::EnrolmentLimited`], [`Reject::MalformedRequest`],
@@ -80,6 +85,7 @@ pub async fn redeem<L: Ledger>(
     body: &[u8],
     settings: &Settings,
     ledger: &L,
+    heard: Option<u32>,
     random: [u8; 32],
     now: UnixMillis,
 ) -> (Result<Credentials, Reject>, Option<u32>) {
@@ -88,6 +94,10 @@ pub async fn redeem<L: Ledger>(
         Ok(asked) => asked,
         Err(reject) => return (Err(reject), None),
     };
+    let base = settings.limits.enrolment_difficulty;
+    if heard.is_some_and(|recent| is_too_easy(asked.difficulty, base, recent)) {
+        return (Err(TOO_EASY), None);
+    }
     // 2.
     let enrolled = match ledger.treasury(Errand::Enrol(asked)).await {
         Ok(Answer::Enrolled(enrolled)) => enrolled,
@@ -96,7 +106,7 @@ pub async fn redeem<L: Ledger>(
     let result = match enrolled.verdict {
         EnrolmentVerdict::Accepted => credentials(settings, random, now),
         EnrolmentVerdict::Used => Err(FAILED),
-        EnrolmentVerdict::TooEasy => Err(Reject::EnrolmentLimited(1)),
+        EnrolmentVerdict::TooEasy => Err(TOO_EASY),
         EnrolmentVerdict::TooMany(seconds) => Err(Reject::EnrolmentLimited(seconds)),
     };
     // 3.

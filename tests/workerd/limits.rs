@@ -1,17 +1,20 @@
 //! Rate and concurrency, as a machine meets them.
 
+use std::io::Write as _;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
 
+use crate::abuse::requests::{head, request};
 use crate::front_door::NO_CV2;
 use crate::support::credentials::{bearer, claims};
 use crate::support::door::Door as _;
 use crate::support::faulty::Faulty;
+use crate::support::fleet::Fleet;
 use crate::support::gateway::{Gateway, Settings, request_body};
 use crate::support::overview::Overview;
-use crate::support::{random_word, wait_for};
+use crate::support::{random_word, raw, wait_for};
 
 /// One an hour, so that no bucket fills while a test runs.
 static SLOW: LazyLock<Gateway> =
@@ -34,6 +37,40 @@ fn a_burst_and_no_more_is_admitted() {
     }
     let other = SLOW.analyze("/analyze_error", &format!("other-{}", random_word()), NO_CV2);
     assert_eq!(other.status, 200, "another machine has a bucket of its own");
+}
+
+#[test]
+fn who_has_to_wait_hears_so_before_a_short_body_comes_and_the_connection_goes_on() {
+    let settings = Settings::new().var("MACHINE_RATE", "1/hour").var("MACHINE_BURST", "1");
+    let token = bearer(&settings.key().token("waits"));
+    let fleet = Fleet::start(&[("worker", settings)]);
+    let worker = fleet.member("worker");
+    let asked = || worker.post("/v1/analyze", &token, &request_body(NO_CV2)).status;
+    assert_eq!([asked(), asked()], [200, 429]);
+    let headers = [("Authorization", token.as_str())];
+    for length in [100, 16_384] {
+        for is_late in [false, true] {
+            let mut stream = raw::connect(worker.port());
+            let mut send = |bytes: &[u8]| stream.write_all(bytes).expect("it is taken");
+            send(
+                format!("{}Content-Length: {length}\r\n\r\n", head("POST", "/v1/analyze", &headers))
+                    .as_bytes(),
+            );
+            let body = vec![b' '; length];
+            if !is_late {
+                send(&body);
+            }
+            let limited = raw::read(&stream).expect("an answer");
+            limited.assert_problem(429, "rate-limited");
+            let mut send = |bytes: &[u8]| stream.write_all(bytes).expect("it is taken");
+            if is_late {
+                send(&body);
+            }
+            send(&request("GET", "/v1/me", &headers, b""));
+            let me = raw::read(&stream).unwrap_or_else(|| panic!("{length}, {is_late}: no second answer"));
+            assert_eq!((me.status, &me.json()["machine_id"]), (200, &json!("waits")), "{length}, {is_late}");
+        }
+    }
 }
 
 #[test]

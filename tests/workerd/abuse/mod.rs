@@ -11,6 +11,6 @@ mod honest;
 mod latency;
 mod lengths;
 mod refusals;
-mod requests;
+pub mod requests;
 mod slow;
 mod strangers;
