@@ -32,6 +32,7 @@
 )]
 
 pub mod analysis;
+pub mod begin;
 pub mod bytes;
 pub mod cors;
 pub mod gateway;

@@ -123,27 +123,10 @@ async function within(milliseconds, words, promise) {
 /** One request, and what the stages need of the platform while they serve it. */
 export class Edge {
   /** `resolve` takes the response. */
-  constructor(request, env, context, resolve) {
+  constructor(request, env, resolve) {
     this.request = request;
     this.env = env;
-    this.context = context;
     this.resolve = resolve;
-  }
-
-  /** Takes the promise of the end of all that is done for the request, before any of it is done. */
-  serves(end) {
-    this.end = end;
-  }
-
-  /**
-   * From here on the request is served to its end also when the client hangs up: what was admitted is answered,
-   * settled and logged. Whatever waits for the platform asks for it first. A refusal that waits for nothing does
-   * without, for what this leaves behind outlives several of V8's small collections, and under a flood makes them long.
-   */
-  outlive() {
-    if (this.end === undefined) return;
-    this.context.waitUntil(this.end);
-    this.end = undefined;
   }
 
   /**
@@ -151,7 +134,6 @@ export class Edge {
    * that dribbles would keep its request, and what that holds, for as long as its sender likes.
    */
   body(most, drained) {
-    this.outlive();
     return within(BODY_MS + most / BODY_BYTES_A_MS, "the body took too long", bodyOf(this.request, most, drained));
   }
 
@@ -178,10 +160,9 @@ export class Edge {
 
   /**
    * Calls an object of the ledger by its name: text in, text out. The first message of several makes the call, in
-   * its own request's name, and does so also when its client hangs up.
+   * its own request's name; `waitUntil` lets it do so also when its client hangs up.
    */
   ledger(name, message) {
-    this.outlive();
     let way = ways.get(name);
     if (way === undefined) ways.set(name, (way = { latest: undefined, next: undefined }));
     if (way.latest === undefined && way.next === undefined) return this.#call(way, name, message);
@@ -225,7 +206,6 @@ export class Edge {
    * shorter time limit from firing.
    */
   async fetch(url, authorization, content, most, deadline, traceparent, tracestate) {
-    this.outlive();
     const headers = { Accept: "application/json" };
     if (traceparent !== undefined) headers.traceparent = traceparent;
     if (tracestate !== undefined) headers.tracestate = tracestate;
@@ -246,7 +226,6 @@ export class Edge {
 
   /** Up to a thousand keys of the log, from where an earlier listing ended, and where this one did. */
   async logKeys(from) {
-    this.outlive();
     const { keys, list_complete, cursor } = await this.env.LOGS_KV.list({ cursor: from });
     const named = keys.map(({ name, metadata }) => [name, metadata ?? null]);
     return JSON.stringify([named, list_complete ? null : cursor]);
@@ -254,7 +233,6 @@ export class Edge {
 
   /** The values of some keys of the log, which are a list in JSON. */
   logValues(keys) {
-    this.outlive();
     return Promise.all(JSON.parse(keys).map((key) => this.env.LOGS_KV.get(key)));
   }
 
@@ -269,13 +247,11 @@ export class Edge {
 
   /** An answer in the data centre's cache, which on `workers.dev` and in previews keeps nothing. */
   async cached(address) {
-    this.outlive();
     return (await caches.default.match(address))?.text();
   }
 
   /** Keeps an answer there. */
   async keep(address, answer, seconds) {
-    this.outlive();
     const headers = { "Cache-Control": `max-age=${seconds}` };
     await caches.default.put(address, new Response(answer, { headers }));
   }

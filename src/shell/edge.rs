@@ -18,11 +18,6 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn env(this: &Edge) -> Env;
 
-    /// Serves the request to its end also when the client hangs up. All that waits for the platform by way of
-    /// this does so by itself.
-    #[wasm_bindgen(method)]
-    pub fn outlive(this: &Edge);
-
     /// The body as a `Uint8Array`, `null` when it has more than `most` bytes.
     #[wasm_bindgen(method)]
     pub fn body(this: &Edge, most: usize, drained: usize) -> Promise;

@@ -13,8 +13,11 @@ const serve = gateway.serve;
 export default {
   fetch(request, env, context) {
     return new Promise((resolve) => {
-      const edge = new Edge(request, env, context, resolve);
-      edge.serves(Reflect.apply(serve, gateway, [head(request), edge]));
+      const edge = new Edge(request, env, resolve);
+      const rest = Reflect.apply(serve, gateway, [head(request), edge]);
+      // What was admitted is answered, settled and logged also when the client hangs up. Most refusals are done by now;
+      // what this would leave behind of each outlives several of V8's small collections, and a flood makes them long.
+      if (rest !== undefined) context.waitUntil(rest);
     });
   },
 };

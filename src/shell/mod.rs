@@ -22,6 +22,7 @@ use worker::console_error;
 use worker::js_sys::Promise;
 use worker::js_sys::futures::future_to_promise;
 
+use crate::begin::begin;
 use crate::bytes::hex;
 use crate::cors;
 use crate::gateway::{self, Services};
@@ -51,13 +52,14 @@ impl Gateway {
     }
 
     /// Every request to the Worker: its head as lines, and what it needs of the platform. The response goes
-    /// to `edge`; the promise is of the end of all that is done for the request.
-    pub fn serve(&self, head: &str, edge: Edge) -> Promise {
+    /// to `edge`. Where something waits for the platform, the promise is of the end of all that is done for the request.
+    pub fn serve(&self, head: &str, edge: Edge) -> Option<Promise> {
         let (head, origin) = http::head(head);
-        future_to_promise(async move {
-            serve(head, origin, Rc::new(edge)).await;
+        let rest = begin(serve(head, origin, Rc::new(edge)))?;
+        Some(future_to_promise(async move {
+            rest.await;
             Ok(JsValue::UNDEFINED)
-        })
+        }))
     }
 }
 
@@ -129,9 +131,6 @@ fn ledger_of(edge: &Rc<Edge>, settings: &Settings) -> ledger::client::Client {
 }
 
 fn buckets_of(edge: &Edge, settings: &Settings) -> buckets::Store {
-    if settings.buckets_in_kv {
-        edge.outlive();
-    }
     buckets::Store(settings.buckets_in_kv.then(|| edge.env()))
 }
 
