@@ -118,7 +118,7 @@ impl Page {
         self.by(
             "refusals_total",
             Kind::Counter,
-            "Requests of the spending day that were refused, by reason.",
+            "Requests of the spending day that a limit refused, and analyses refused otherwise, by reason.",
             "reason",
             refusals(&today),
         );
