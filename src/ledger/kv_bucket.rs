@@ -11,7 +11,7 @@
 //! nothing of each other, a machine is admitted at most `n` times burst and rate; once a write of
 //! one has reached the others, what it admitted counts there too.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ledger::bucket::{Level, Quota};
@@ -26,9 +26,9 @@ const LEAST_LIFE: Duration = Duration::from_secs(60);
 /// Buckets in the memory of an isolate. Beyond it, those that are full are forgotten, then all.
 const MOST_BUCKETS: usize = 4_096;
 
-/// The buckets that one isolate has seen.
+/// The buckets that one isolate has seen. In order and not by a hash: whoever has a network of IPv6 chooses keys.
 #[derive(Debug, Default)]
-pub struct Buckets(HashMap<String, Bucket>);
+pub struct Buckets(BTreeMap<String, Bucket>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {

@@ -16,29 +16,42 @@ const MOST: usize = 256;
 /// a different request").
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Until when each question is being asked at the latest, by its key.
+/// Since when each question is being asked, and until when at the latest, by its key.
 #[derive(Debug, Default)]
-pub struct Flights(HashMap<String, UnixMillis>);
+pub struct Flights(HashMap<String, Span>);
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    since: UnixMillis,
+    until: UnixMillis,
+}
+
+impl Span {
+    /// Not of one that began while the clock was ahead: if it never ended, all who ask would wait until it is there again.
+    fn has(self, now: UnixMillis) -> bool {
+        self.since <= now && now < self.until
+    }
+}
 
 impl Flights {
     /// Notes that a question is being asked until then at the latest. `false` where somebody else is
     /// at it.
     pub fn begin(&mut self, key: &str, now: UnixMillis, until: UnixMillis) -> bool {
-        if self.0.get(key).is_some_and(|end| now < *end) {
+        if self.0.get(key).is_some_and(|span| span.has(now)) {
             return false;
         }
         if self.0.len() >= MOST {
-            self.0.retain(|_, end| now < *end);
+            self.0.retain(|_, span| span.has(now));
         }
         if self.0.len() < MOST {
-            self.0.insert(key.to_owned(), until);
+            self.0.insert(key.to_owned(), Span { since: now, until });
         }
         true
     }
 
     /// It is not any more. `until` as it was begun: what another began since stays.
     pub fn end(&mut self, key: &str, until: UnixMillis) {
-        if self.0.get(key) == Some(&until) {
+        if self.0.get(key).is_some_and(|span| span.until == until) {
             self.0.remove(key);
         }
     }
@@ -107,5 +120,8 @@ mod tests {
         }
         assert!(flights.0.len() <= MOST);
         assert!(flights.begin("c", at(60), at(85)) && !flights.begin("c", at(61), at(86)));
+        // One that began while the clock was two hours ahead, and never ended.
+        assert!(flights.begin("d", at(7_260), at(7_285)) && flights.begin("d", at(62), at(87)));
+        assert!(!flights.begin("d", at(62), at(87)));
     }
 }

@@ -44,6 +44,7 @@ impl Default for Underway {
 #[derive(Clone, Copy, Debug)]
 struct Body {
     bytes: usize,
+    since: UnixMillis,
     until: UnixMillis,
 }
 
@@ -73,7 +74,7 @@ pub fn hold(
     now: UnixMillis,
     life: Duration,
 ) -> Option<Held> {
-    let body = Body { bytes, until: now.plus(life) };
+    let body = Body { bytes, since: now, until: now.plus(life) };
     let number = all.try_borrow_mut().ok()?.begin(whose, body, now)?;
     Some(Held { all: Rc::clone(all), whose: whose.to_owned(), number })
 }
@@ -103,8 +104,10 @@ impl Underway {
     fn begin(&mut self, whose: &str, body: Body, now: UnixMillis) -> Option<u64> {
         let number = self.next;
         if !self.has_room(whose, body) || number.is_multiple_of(SWEEP_EVERY) {
-            // The platform ends what is done for a request whose client is gone, and drops nothing of it.
-            self.of.values_mut().for_each(|bodies| bodies.retain(|_, body| now <= body.until));
+            // The platform ends what is done for a request whose client is gone, and drops nothing of it. What began
+            // later than now did so while the clock was ahead, and would count until it is there again.
+            let counts = |body: &Body| body.since <= now && now <= body.until;
+            self.of.values_mut().for_each(|bodies| bodies.retain(|_, body| counts(body)));
             self.of.retain(|_, bodies| !bodies.is_empty());
             self.bytes = self.sum(|_| true);
             if !self.has_room(whose, body) {
@@ -217,6 +220,11 @@ mod tests {
         }
         assert!(begin(&all, "a", MEGABYTE, 43).is_none());
         assert!(begin(&all, "a", MEGABYTE, 44).is_some());
+        // Nor do those that began while the clock was two hours ahead.
+        for _ in 0..4 {
+            std::mem::forget(begin(&all, "b", MEGABYTE, 7_200));
+        }
+        assert!(begin(&all, "b", MEGABYTE, 44).is_some());
         // Nor do they stay in memory, of however many callers there were one each.
         for number in 0..10_000_u64 {
             std::mem::forget(begin(&all, &number.to_string(), 0, 100 * number));

@@ -94,6 +94,10 @@ class Claims(unittest.TestCase):
         self.write("SECURITY.md", f"`plain it_is_plain`, `plain` and\n\n{table}\n| other | table |\n|---|---|\n| c | d |\n")
         self.write("docs/guarantees.md", "| fails | shown by |\n|---|---|\n| e | `lib cap::tests::it_holds`; not shown elsewhere |\n")
         self.assertEqual(claims.counted(self.root), (3, 3, 1))
+        row = "\n| tests | {} | `python3 -B scripts/claims.py --count` |\n"
+        for told, faults in (("3; 3; 1", 0), ("2; 3; 1", 1), ("3; 3; 0", 1)):
+            self.write("docs/guarantees.md", f"{(self.root / 'docs/guarantees.md').read_text().split(chr(10) * 2)[0]}\n{row.format(told)}")
+            self.assertEqual(len(claims.miscounted(self.root)), faults, told)
 
     def test_each_ran_and_passed(self) -> None:
         text = "`lib cap::tests::it_holds` `front door::it_opens` `plain it_is_plain` `python test_tool.Tool.test_words`"

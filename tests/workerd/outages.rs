@@ -307,7 +307,8 @@ fn a_trap_takes_nothing_but_what_is_under_way_and_costs_the_operator_nothing() {
             reply.as_ref().is_none_or(|reply| [200, 500, 503].contains(&reply.status)),
             "{looks}: {reply:?}"
         );
-        world.outage(&json!({}));
+        let over = world.outage(&json!({}));
+        assert_eq!(over.header("x-trapped"), Some("true"), "there are fewer than {looks} looks");
         let next = world.analyze("/v1/analyze", "other", NO_CV2);
         assert_eq!(next.status, 200, "after a trap at look {looks}: {next:?}");
     }

@@ -62,7 +62,7 @@ fn forms() -> Vec<(&'static str, Vec<u8>)> {
         ("a head of 200 KB", request("GET", "/v1/me", &[("X-Long", &"y".repeat(200_000))], b"")),
         ("a query of 200 KB", request("GET", &format!("/v1/me?{}", "y".repeat(200_000)), &[], b"")),
         (
-            "a query of 8,000 names",
+            "a query of 3,000 names",
             request(
                 "GET",
                 &format!("/v1/me?{}", (0..3_000).map(colliding).collect::<Vec<_>>().join("&")),

@@ -1,5 +1,5 @@
 //! Abuse: what somebody can send who only wants to cost. Each attack is a function that runs at a
-//! stated rate for a stated time; `costs` and the modules beside it show what it is answered and what it
+//! stated rate for a stated time; `refusals` and the modules beside it show what it is answered and what it
 //! costs the storage, `latency` measures what an honest client notices (`make abuse`).
 
 mod arena;

@@ -51,6 +51,13 @@ enum Kind {
     Stranger,
 }
 
+impl Kind {
+    /// Where the model fails, there is nothing else to answer with, and the interface can say so.
+    const fn needs_the_model(self) -> bool {
+        matches!(self, Self::New | Self::Popular | Self::Signed)
+    }
+}
+
 /// In turn, as often as they come.
 const TURNS: [Kind; 20] = {
     use Kind::{HangsUp, Look, New, OldClient, Popular, Rule, Signed, Stranger};
@@ -80,8 +87,6 @@ pub struct Crowd {
     pub ledger: Excuse,
     /// That the model fails.
     pub model: Excuse,
-    /// That what is dated is not believed.
-    pub clock: Excuse,
     busy: Mutex<Duration>,
     counts: Mutex<BTreeMap<(Kind, u16), u64>>,
     unanswered: AtomicU64,
@@ -110,7 +115,6 @@ impl Crowd {
             key,
             ledger: Excuse::default(),
             model: Excuse::default(),
-            clock: Excuse::default(),
             busy: Mutex::default(),
             counts: Mutex::default(),
             unanswered: AtomicU64::new(0),
@@ -245,7 +249,7 @@ impl Crowd {
 
     fn judge(&self, kind: Kind, reply: &Reply, asked_at: Duration) {
         *self.counts.lock().expect("nobody panicked").entry((kind, reply.status)).or_default() += 1;
-        for excuse in [&self.ledger, &self.model, &self.clock] {
+        for excuse in [&self.ledger, &self.model] {
             if self.is_excused(excuse, asked_at) {
                 excuse.answers.fetch_add(1, Ordering::Relaxed);
             }
@@ -257,16 +261,13 @@ impl Crowd {
         let is = |name: &str| slug().as_deref() == Some(name);
         let is_promised = match reply.status {
             200 => kind != Kind::Stranger,
-            401 => {
-                is("unauthenticated")
-                    && (kind == Kind::Stranger
-                        || kind == Kind::Signed && self.is_excused(&self.clock, asked_at))
-            }
+            401 => is("unauthenticated") && kind == Kind::Stranger,
             // Somebody who looks too often.
             429 => is("rate-limited") && kind == Kind::Look,
             503 => is("ledger-unavailable") && self.is_excused(&self.ledger, asked_at),
-            502 => is("upstream-failed"),
-            504 => is("upstream-timeout"),
+            // Old clients hear of it in an answer, and nobody else needs the model.
+            502 => is("upstream-failed") && kind.needs_the_model(),
+            504 => is("upstream-timeout") && kind.needs_the_model(),
             _ => false,
         };
         if !is_promised {
@@ -303,10 +304,9 @@ impl Display for Crowd {
         let part = |excuse: &Excuse| 100.0 * excuse.answers.load(Ordering::Relaxed) as f64 / all as f64;
         write!(
             formatter,
-            " answers that came while a failure was excused of the ledger {:.0} %, of the model {:.0} %, of the clock {:.0} %",
+            " answers that came while a failure was excused of the ledger {:.0} %, of the model {:.0} %",
             part(&self.ledger),
-            part(&self.model),
-            part(&self.clock)
+            part(&self.model)
         )
     }
 }

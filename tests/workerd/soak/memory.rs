@@ -35,12 +35,10 @@ impl Memory {
         })
     }
 
-    /// By how much the last minute is above the minute after `warm`, as a part of the latter.
-    pub fn growth(&self, warm: Duration) -> Option<f64> {
+    /// Bytes in the minute after `warm`, and in the last minute.
+    pub fn compared(&self, warm: Duration) -> Option<(u64, u64)> {
         let end = self.0.last()?.0;
-        let first = self.median(warm, warm + WINDOW)?;
-        let last = self.median(end.checked_sub(WINDOW)?, end)?;
-        Some(last as f64 / first as f64 - 1.0)
+        Some((self.median(warm, warm + WINDOW)?, self.median(end.checked_sub(WINDOW)?, end)?))
     }
 
     fn median(&self, from: Duration, until: Duration) -> Option<u64> {

@@ -9,7 +9,7 @@ mod crowd;
 mod memory;
 mod weather;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::books::Books;
 use self::crowd::Crowd;
@@ -51,8 +51,10 @@ fn in_half_a_minute_of_bad_weather_ledger_log_and_bill_agree() {
 #[ignore = "takes twelve minutes and both cores: make soak"]
 fn in_twelve_minutes_of_bad_weather_ledger_log_and_bill_agree_and_memory_stays_flat() {
     let memory = soak(&Plan::seconds(60, 600, 60));
-    let growth = memory.growth(Duration::from_secs(120)).expect("the memory was looked at");
-    println!("{memory}; last minute against the third: {:+.1} %", growth * 100.0);
+    let (third, last) = memory.compared(Duration::from_secs(120)).expect("the memory was looked at");
+    let growth = last as f64 / third as f64 - 1.0;
+    let [third, last] = [third, last].map(|bytes| bytes as f64 / f64::from(1 << 20));
+    println!("{memory}; in the third {third:.1}, in the last 60 s {last:.1}: {:+.1} %", growth * 100.0);
     assert!(growth < 0.05, "workerd's memory grew by {:.1} %", growth * 100.0);
 }
 
@@ -76,15 +78,17 @@ fn soak(plan: &Plan) -> Memory {
 
     crowd.during(|| weather.lasts(plan.before, true));
     let before = Books::at_rest(&fleet, &settings);
-    let unanswered = crowd.unanswered();
+    let (unanswered, used, started) = (crowd.unanswered(), fleet.processor_time(), Instant::now());
     let memory = Memory::watched(&fleet, || crowd.during(|| weather.lasts(plan.between, false)));
     let unanswered = crowd.unanswered() - unanswered;
+    let used = fleet.processor_time().saturating_sub(used).as_secs_f64() / started.elapsed().as_secs_f64();
     let between = Books::at_rest(&fleet, &settings);
     crowd.during(|| weather.lasts(plan.after, true));
     let after = Books::at_rest(&fleet, &settings);
 
     println!("{crowd}");
     println!("{weather}");
+    println!("workerd used {used:.2} processors while nothing crashed");
     crowd.assert_as_promised(&model.calls());
     assert_eq!(unanswered, 0, "requests without an answer while nothing crashed");
     assert!(weather.accidents().is_empty(), "the console tells of {:?}", weather.accidents());

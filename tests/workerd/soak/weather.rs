@@ -143,11 +143,9 @@ impl<'a> Weather<'a> {
                 crowd.end(&crowd.ledger, LEDGER_RECOVERS);
             }
             Trouble::Clock => {
-                crowd.begin(&crowd.clock);
                 crowd.begin(&crowd.model);
                 let off = i64::try_from(random_below(240_000)).expect("a small number") - 120_000;
                 self.outage(&json!({ "clock": off }), 500 + random_below(2_000));
-                crowd.end(&crowd.clock, CLOCK_RECOVERS);
                 crowd.end(&crowd.model, CLOCK_RECOVERS);
             }
             Trouble::Crash => {

@@ -3,7 +3,8 @@
 // "cache" and "randomness", and "silence" for a ledger that takes messages and never answers; `clock` is how many
 // milliseconds the platform's clock is off; `traps` is after how many looks at the clock, or errors on the console, the
 // module runs into a trap, once, as a panic is one; `settings` are values that stand in place of those that it was
-// started with, as soon as the module reads them anew. GET /log tells what LOGS_KV holds, a page of its values at a
+// started with, as soon as the module reads them anew; the answer's X-Trapped tells whether what was asked for before
+// has led to a trap. GET /log tells what LOGS_KV holds, a page of its values at a
 // time, as {values, cursor}; outages do not hold for it.
 import gateway, { Ledger as Built, LedgerCore } from "./index.js";
 
@@ -86,8 +87,9 @@ export default {
     if (pathname === "/log") return log(env.LOGS_KV, searchParams.get("cursor") ?? undefined);
     if (pathname !== "/outage") return gateway.fetch(request, seen(env), context);
     const { traps, ...outage } = await request.json();
+    const headers = { "X-Trapped": `${looks <= 0}` };
     ({ fail = [], clock = 0, settings = {} } = outage);
     looks = traps ?? Infinity;
-    return new Response(null, { status: 204 });
+    return new Response(null, { status: 204, headers });
   },
 };

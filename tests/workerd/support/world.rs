@@ -43,16 +43,17 @@ impl World {
 
     /// From now on this fails, and nothing else.
     #[track_caller]
-    pub fn outage(&self, outage: &Value) {
-        self.outage_of("worker", outage);
+    pub fn outage(&self, outage: &Value) -> Reply {
+        self.outage_of("worker", outage)
     }
 
     /// The same for another one beside the Worker.
     #[track_caller]
-    pub fn outage_of(&self, name: &str, outage: &Value) {
+    pub fn outage_of(&self, name: &str, outage: &Value) -> Reply {
         let url = self.fleet.member(name).url("/outage");
         let reply = Reply::of("POST", &url, &[], Some(outage.to_string().as_bytes())).expect("an answer");
         assert_eq!(reply.status, 204, "{reply:?}");
+        reply
     }
 
     /// From now on these fail, and nothing else.
