@@ -13,7 +13,7 @@ use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{AnswerCache, Body, Buckets, KeyStore, Ledger, LedgerUnavailable, TooMany, Upstream};
 use crate::stages::accept::{Head, Interface, accept_body, accept_head, accept_json};
-use crate::stages::admit::{Admitted, admit, may_come, unseen};
+use crate::stages::admit::{Admitted, admit, may_come, still_waits, unseen};
 use crate::stages::answer::{Answered, answer, keep};
 use crate::stages::authenticate::{Refused, Verified, Verifying, authenticate, foreign_token};
 use crate::stages::enrol;
@@ -138,7 +138,9 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     // 3.
     let most = settings.max_body_bytes;
     let now = clock();
-    let is_short = body.expected(most) <= UNREAD;
+    // Of a length that was told, and not as long as any may be.
+    let expected = body.expected(most);
+    let is_short = expected <= UNREAD && expected < most;
     if let Some(Err(reject)) = verifying
         .known()
         .filter(|_| is_short)
@@ -147,7 +149,7 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
         return Err(verifying.refused(reject));
     }
     let sender = verifying.sender(&network_of(head));
-    let held = services.buckets.hold_body(Sender::Known(&sender), body.expected(most), now, body_life(most));
+    let held = services.buckets.hold_body(Sender::Known(&sender), expected, now, body_life(most));
     let Ok(_held) = held else {
         let full = Level { remaining: 0, next_in: 0 };
         let reject = unseen(verifying.plan(), settings, Refusal::Concurrency, full, now);
@@ -159,7 +161,13 @@ async fn enter<R: Body, L: Ledger, B: Buckets, U, C, K: KeyStore>(
     };
     // Where the head is signed: first that it is the body that was signed.
     let verified = verifying.with_body(&body)?;
-    if !is_short && let Err(reject) = may_come(&verified, settings, &services.buckets, clock()) {
+    // Others of the same caller may have been sent away meanwhile.
+    let late = if is_short {
+        still_waits(&verified, &services.buckets, clock())
+    } else {
+        may_come(&verified, settings, &services.buckets, clock())
+    };
+    if let Err(reject) = late {
         return Err(Refused::to(verified, reject));
     }
     let submitted = accept_body(accepted, verified, &body)?;
@@ -257,20 +265,20 @@ pub async fn challenge<R: Body, B: Buckets>(
 }
 
 /// `POST /v1/enroll`: 201; 400, 403, 413, 415, 429, 503. Also how many enrolled lately, where the
-/// ledger said so; `heard` is what it said a moment ago.
+/// ledger said so; `heard` tells what it said a moment ago.
 pub async fn enroll<R: Body, L: Ledger, B: Buckets>(
     request: Request<R>,
     settings: &Settings,
     ledger: &L,
     buckets: &B,
-    heard: Option<u32>,
+    heard: impl FnOnce() -> Option<u32>,
     random: [u8; 32],
     now: UnixMillis,
 ) -> (Reply, Option<u32>) {
     let Request { id, head, body, .. } = request;
     match strangers_body(&head, body, buckets, now).await {
         Ok(body) => {
-            let (result, recent) = enrol::redeem(&head, &body, settings, ledger, heard, random, now).await;
+            let (result, recent) = enrol::redeem(&head, &body, settings, ledger, heard(), random, now).await;
             (json(201, &id, result), recent)
         }
         Err(reject) => (problem::reply(&reject, &id), None),

@@ -670,6 +670,40 @@ fn a_short_body_whose_sender_has_to_wait_is_left_unread() {
         assert_eq!((send(number, length), is_read.get()), (429, reads), "{length}");
     }
     assert_eq!(services.ledger.admitted.borrow().len(), 11);
+    // One whose body was under way when another was sent away.
+    let heard_meanwhile = Cell::new(false);
+    struct Late<'a>(&'a Cell<bool>, &'a dyn Fn());
+    impl Body for Late<'_> {
+        fn expected(&self, _: usize) -> usize {
+            100
+        }
+
+        async fn read(self, _: usize) -> Result<Vec<u8>, Reject> {
+            self.0.set(true);
+            (self.1)();
+            Ok(br#"{"error_context":"Command: pip install requests"}"#.to_vec())
+        }
+    }
+    let note = || {
+        let standing = Standing::unseen(
+            "standard",
+            &world.settings.limits,
+            Level { remaining: 0, next_in: 1 },
+            BEFORE_PEAK,
+        );
+        services.buckets.note_wait("desktop", 5_000_000_000, &standing.expect("a plan"), BEFORE_PEAK);
+    };
+    let request = Request {
+        id: "late".to_owned(),
+        random: "delimiter".to_owned(),
+        head: head(&world.settings, "desktop", world.clock.get()),
+        body: Late(&heard_meanwhile, &note),
+    };
+    let status = Cell::new(0);
+    let reply = |reply: Reply| status.set(reply.status);
+    run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), reply));
+    assert_eq!((status.get(), heard_meanwhile.get()), (429, true));
+    assert_eq!(services.ledger.admitted.borrow().len(), 11);
 }
 
 #[test]

@@ -138,11 +138,11 @@ export class Edge {
     return new Promise((resolve, reject) => {
       const late = () => reject(new Error("the body took too long"));
       const timer = setTimeout(late, BODY_MS + most / BODY_BYTES_A_MS);
-      const end = (body) => {
+      const ended = (tell) => (what) => {
         clearTimeout(timer);
-        resolve(body);
+        tell(what);
       };
-      bodyOf(this.request, this.#length(), most, drained).then(end, (error) => end(Promise.reject(error)));
+      bodyOf(this.request, this.#length(), most, drained).then(ended(resolve), ended(reject));
     });
   }
 

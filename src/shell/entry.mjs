@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 
 import { Edge, head } from "./edge.mjs";
 import { Gateway, LedgerCore } from "./gateway.js";
+import { failed } from "./microtask.mjs";
 
 const gateway = new Gateway();
 // The generated classes are behind a Proxy, which makes their methods anew each time one is asked for. It
@@ -14,7 +15,13 @@ export default {
   fetch(request, env, context) {
     return new Promise((resolve) => {
       const edge = new Edge(request, env, resolve);
-      const rest = Reflect.apply(serve, gateway, [head(request), edge]);
+      let rest;
+      try {
+        rest = Reflect.apply(serve, gateway, [head(request), edge]);
+      } catch (error) {
+        failed(error);
+        throw error;
+      }
       // What was admitted is answered, settled and logged also when the client hangs up. Most refusals are done by now;
       // what this would leave behind of each outlives several of V8's small collections, and a flood makes them long.
       if (rest !== undefined) context.waitUntil(rest);

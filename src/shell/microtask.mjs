@@ -9,7 +9,7 @@ export function queueMicrotask(task) {
 
 // As the generated code does with what the platform reports: after this the module is started anew. It wraps a
 // trap in an error of its own, which it then does not know again.
-function failed(error) {
+export function failed(error) {
   const isTrap = [error, error?.cause].some((each) => each instanceof WebAssembly.RuntimeError);
   if (isTrap) globalThis.__worker_init_state.criticalError = true;
   console.error(error);

@@ -107,7 +107,7 @@ async fn serve(head: Head, origin: Option<String>, edge: Rc<Edge>) {
             gateway::challenge(request(id, head), &settings, &buckets, recent, http::random(), now()).await
         }
         Route::Enroll => {
-            let (buckets, heard) = (buckets_of(&edge, &settings), enrolments::just_now(now()));
+            let (buckets, heard) = (buckets_of(&edge, &settings), || enrolments::just_now(now()));
             let (random, request) = (http::random(), request(id, head));
             let (reply, recent) =
                 gateway::enroll(request, &settings, &ledger, &buckets, heard, random, now()).await;

@@ -102,12 +102,21 @@ pub fn may_come<B: Buckets>(
     buckets: &B,
     now: UnixMillis,
 ) -> Result<(), Reject> {
+    still_waits(caller, buckets, now)?;
+    within_the_strangers_share(caller, settings, buckets, now)
+}
+
+/// Sends away who was sent away before and has not waited yet.
+///
+/// # Errors
+/// [`Reject::RateLimited`].
+pub fn still_waits<B: Buckets>(caller: &Verified, buckets: &B, now: UnixMillis) -> Result<(), Reject> {
     if is_limited_by_rate_alone(caller)
         && let Some((wait, standing)) = buckets.wait_of(&caller.subject().to_string(), caller.plan(), now)
     {
         return Err(Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
     }
-    within_the_strangers_share(caller, settings, buckets, now)
+    Ok(())
 }
 
 /// Sends callers without a credential away while too many of them come.

@@ -191,7 +191,7 @@ impl Shard {
         now: UnixMillis,
         rows: &mut Vec<Row>,
     ) -> Result<Option<UnixMillis>, Unreadable> {
-        let ahead = self.pace.is_dense(now);
+        let ahead = self.is_dense();
         self.is_ahead = ahead;
         let alarm = self.arm(now);
         let cutoff = self.cutoff();
