@@ -10,7 +10,7 @@ use crate::support::project;
 
 /// The budget; the free plan takes 3 MiB (developers.cloudflare.com/workers/platform/limits). `make size`
 /// says what it is spent on.
-const BUDGET: usize = 860 << 10;
+const BUDGET: usize = 861 << 10;
 
 #[test]
 fn it_can_be_deployed_and_is_within_its_size() {
