@@ -155,7 +155,7 @@ impl Shard {
         };
         self.journal.note(&admission.id, &reservation);
         self.open.insert(admission.id, reservation);
-        self.pace.note(self.platform);
+        self.pace.note(now);
         self.usual = worst;
         self.is_dirty = true;
         let outcome = Outcome::Admitted { budget, record_at, shard: self.index, standing };

@@ -78,7 +78,7 @@ impl Shard {
     /// an object that is put away strands nothing. `None` while traffic is still dense.
     pub fn tidy(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
         let now = self.tell_time(now);
-        if self.is_dense() {
+        if self.pace.is_dense(now) {
             return Ok(None);
         }
         let mut rows = Vec::new();

@@ -84,7 +84,7 @@ impl Shard {
             funds: funds.collect(),
             log_records,
             log_dropped,
-            dense: self.is_dense(),
+            dense: self.pace.is_dense(now),
             operations: crate::ledger::wire::state::Operations::default(),
         }
     }

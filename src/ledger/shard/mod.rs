@@ -263,7 +263,7 @@ impl Shard {
 
     /// A batch of the log that should leave now. The main row is written in the same step.
     fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        if !self.logbook.is_due(self.is_dense(), now) {
+        if !self.logbook.is_due(self.pace.is_dense(now), now) {
             return None;
         }
         let batch = self.logbook.take_batch(now);
@@ -310,7 +310,7 @@ impl Shard {
             return true;
         }
         let dirty = self.is_dirty || self.logbook.is_dirty();
-        if self.is_dense() {
+        if self.pace.is_dense(now) {
             return dirty && self.unwritten_for() >= WRITE_WITHIN;
         }
         dirty && has_news
@@ -331,11 +331,6 @@ impl Shard {
         let is_latest = revision >= *told;
         *told = revision.max(*told);
         is_latest
-    }
-
-    /// Whether many requests come at a time, by the platform's clock: the ledger's may stand still.
-    fn is_dense(&self) -> bool {
-        self.pace.is_dense(self.platform)
     }
 
     /// How long ago the main row was written. Where the platform's clock was set back, nobody knows: long ago.

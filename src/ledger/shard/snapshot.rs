@@ -191,7 +191,7 @@ impl Shard {
         now: UnixMillis,
         rows: &mut Vec<Row>,
     ) -> Result<Option<UnixMillis>, Unreadable> {
-        let ahead = self.is_dense();
+        let ahead = self.pace.is_dense(now);
         self.is_ahead = ahead;
         let alarm = self.arm(now);
         let cutoff = self.cutoff();

@@ -72,21 +72,11 @@ fn while_the_ledgers_clock_waits_for_the_platforms_rows_are_written_as_often() {
     let mut shard = dense();
     // It ran ahead by two minutes.
     (shard.clock, shard.is_dirty) = (after(120_000), true);
+    (0..8).for_each(|_| shard.pace.note(after(120_000)));
     for (platform, is_due) in [(after(1_999), false), (after(2_000), true), (before(1), true)] {
-        (0..8).for_each(|_| shard.pace.note(platform));
         let now = shard.tell_time(platform);
         assert_eq!((now, shard.is_write_due(false, now)), (after(120_000), is_due), "{platform:?}");
     }
-}
-
-#[test]
-fn while_the_ledgers_clock_waits_for_the_platforms_traffic_ends_all_the_same() {
-    let mut shard = dense();
-    (shard.clock, shard.is_dirty, shard.is_ahead) = (after(120_000), true, true);
-    (0..8).for_each(|_| shard.pace.note(after(1_000)));
-    assert!(shard.tidy(after(3_000)).unwrap().is_none(), "it is dense");
-    let step = shard.tidy(after(3_001)).unwrap().expect("it is not");
-    assert!(step.rows.iter().any(|row| row.key == rows::SHARD) && !shard.is_ahead);
 }
 
 #[test]
