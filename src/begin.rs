@@ -20,8 +20,8 @@ pub fn begin(future: impl Future<Output = ()> + 'static) -> Option<Pin<Box<dyn F
     })))
 }
 
-/// Wakes the task that the future has become: some futures keep the waker that they saw first
-/// (`worker::Delay` does). Before there is one nobody has to be woken, as it begins with a look.
+/// Wakes the task that the future has become: some futures keep the waker that they saw first, as one that waits for
+/// a timer of the platform does. Before there is one nobody has to be woken, as it begins with a look.
 #[derive(Default)]
 struct Relay(Mutex<Option<Waker>>);
 

@@ -9,7 +9,8 @@ use crate::reject::Reject;
 use crate::reply::Reply;
 use crate::seams::{Buckets, KeyStore, Ledger};
 use crate::stages::accept::Head;
-use crate::stages::admit::{refused, within_the_strangers_share};
+use crate::stages::admit::refused;
+use crate::stages::beforehand::within_the_strangers_share;
 use crate::stages::looks::{LOOKS_A_MINUTE, LOOKS_AT_ONCE};
 use crate::units::UnixMillis;
 

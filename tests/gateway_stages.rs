@@ -582,14 +582,7 @@ impl Buckets for Remembering {
 #[test]
 fn who_has_to_wait_costs_the_ledger_one_request_and_comes_in_when_the_wait_is_over() {
     let world = World::new(Ok(ANSWER));
-    let ledger = InMemory::new(&world.settings, &world.clock);
-    let services = Services {
-        ledger,
-        buckets: Remembering::default(),
-        upstream: &world.model,
-        cache: &world.cache,
-        keys: NoKeys,
-    };
+    let services = remembering(&world);
     let send = |machine: &str, text: &str| {
         world.sent.set(world.sent.get() + 1);
         let body = SlowBody { text: text.to_owned(), clock: &world.clock, takes: Duration::ZERO };
@@ -626,10 +619,10 @@ fn who_has_to_wait_costs_the_ledger_one_request_and_comes_in_when_the_wait_is_ov
     assert_eq!((send("laptop", question).status, asked()), (200, 13));
 }
 
-/// A body of a length that was told.
+/// A body of a length that was told, and what happens before it is there.
 struct Told<'a> {
     length: usize,
-    is_read: &'a Cell<bool>,
+    meanwhile: &'a dyn Fn(),
 }
 
 impl Body for Told<'_> {
@@ -638,72 +631,69 @@ impl Body for Told<'_> {
     }
 
     async fn read(self, _: usize) -> Result<Vec<u8>, Reject> {
-        self.is_read.set(true);
+        (self.meanwhile)();
         Ok(br#"{"error_context":"Command: pip install requests"}"#.to_vec())
     }
 }
 
-#[test]
-fn a_short_body_whose_sender_has_to_wait_is_left_unread() {
-    let world = World::new(Ok(ANSWER));
-    let services = Services {
+/// What an isolate has that keeps in mind who has to wait.
+fn remembering(world: &World) -> Services<InMemory<'_>, Remembering, &Model, &Cache, NoKeys> {
+    Services {
         ledger: InMemory::new(&world.settings, &world.clock),
         buckets: Remembering::default(),
         upstream: &world.model,
         cache: &world.cache,
         keys: NoKeys,
-    };
-    let is_read = Cell::new(false);
-    let send = |number: usize, length: usize| {
-        is_read.set(false);
-        let head = head(&world.settings, "laptop", world.clock.get());
-        let (id, body) = (format!("r{number}"), Told { length, is_read: &is_read });
-        let request = Request { id, random: "delimiter".to_owned(), head, body };
-        let status = Cell::new(0);
-        let reply = |reply: Reply| status.set(reply.status);
-        run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), reply));
-        status.get()
-    };
-    assert!((0..10).all(|number| send(number, 100) == 200 && is_read.get()));
-    assert_eq!((send(10, 100), is_read.get()), (429, true), "nobody knew yet");
-    for (number, length, reads) in [(11, 100, false), (12, 16_384, false), (13, 16_385, true)] {
-        assert_eq!((send(number, length), is_read.get()), (429, reads), "{length}");
     }
-    assert_eq!(services.ledger.admitted.borrow().len(), 11);
-    // One whose body was under way when another was sent away.
-    let heard_meanwhile = Cell::new(false);
-    struct Late<'a>(&'a Cell<bool>, &'a dyn Fn());
-    impl Body for Late<'_> {
-        fn expected(&self, _: usize) -> usize {
-            100
-        }
+}
 
-        async fn read(self, _: usize) -> Result<Vec<u8>, Reject> {
-            self.0.set(true);
-            (self.1)();
-            Ok(br#"{"error_context":"Command: pip install requests"}"#.to_vec())
-        }
-    }
-    let note = || {
-        let standing = Standing::unseen(
-            "standard",
-            &world.settings.limits,
-            Level { remaining: 0, next_in: 1 },
-            BEFORE_PEAK,
-        );
-        services.buckets.note_wait("desktop", 5_000_000_000, &standing.expect("a plan"), BEFORE_PEAK);
-    };
-    let request = Request {
-        id: "late".to_owned(),
-        random: "delimiter".to_owned(),
-        head: head(&world.settings, "desktop", world.clock.get()),
-        body: Late(&heard_meanwhile, &note),
-    };
+/// The status of a request whose body tells its length.
+fn told(
+    world: &World,
+    services: &Services<InMemory<'_>, Remembering, &Model, &Cache, NoKeys>,
+    length: usize,
+    meanwhile: &dyn Fn(),
+) -> u16 {
+    world.sent.set(world.sent.get() + 1);
+    let head = head(&world.settings, "laptop", world.clock.get());
+    let (id, body) = (format!("r{}", world.sent.get()), Told { length, meanwhile });
+    let request = Request { id, random: "delimiter".to_owned(), head, body };
     let status = Cell::new(0);
     let reply = |reply: Reply| status.set(reply.status);
-    run(analyze(Interface::V1, request, &world.settings, &services, || world.clock.get(), reply));
-    assert_eq!((status.get(), heard_meanwhile.get()), (429, true));
-    assert_eq!(services.ledger.admitted.borrow().len(), 11);
+    run(analyze(Interface::V1, request, &world.settings, services, || world.clock.get(), reply));
+    status.get()
+}
+
+#[test]
+fn a_short_body_whose_sender_has_to_wait_is_left_unread() {
+    let mut world = World::new(Ok(ANSWER));
+    // As long as any may be, it may be longer: nobody told its length, or a greater one.
+    for (most, length, reads) in
+        [(1_048_576, 100, false), (1_048_576, 16_384, false), (1_048_576, 16_385, true), (8_192, 8_192, true)]
+    {
+        world.settings.max_body_bytes = most;
+        let services = remembering(&world);
+        let is_read = Cell::new(false);
+        let send = |length: usize| {
+            is_read.set(false);
+            told(&world, &services, length, &|| is_read.set(true))
+        };
+        assert!((0..10).all(|_| send(100) == 200 && is_read.get()));
+        assert_eq!((send(100), is_read.get()), (429, true), "nobody knew yet");
+        assert_eq!((send(length), is_read.get()), (429, reads), "{length} of {most}");
+        assert_eq!(services.ledger.admitted.borrow().len(), 11);
+    }
+}
+
+#[test]
+fn who_was_sent_away_while_another_body_of_its_was_under_way_waits_with_that_too() {
+    let world = World::new(Ok(ANSWER));
+    let services = remembering(&world);
+    let full = Level { remaining: 0, next_in: 1 };
+    let standing = Standing::unseen("standard", &world.settings.limits, full, BEFORE_PEAK).expect("a plan");
+    let sent_away = || services.buckets.note_wait("laptop", 5_000_000_000, &standing, BEFORE_PEAK);
+    assert_eq!(told(&world, &services, 100, &sent_away), 429);
+    assert!(services.ledger.admitted.borrow().is_empty());
 }
 
 #[test]

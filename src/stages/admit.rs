@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::analysis::prompt;
-use crate::ledger::bucket::Level;
 use crate::ledger::kv_bucket::Taken;
 use crate::ledger::wire::{Admission, Budget, Command, Outcome, Refusal, Standing};
 use crate::policy::prices::ModelPrice;
@@ -12,7 +11,8 @@ use crate::policy::settings::Settings;
 use crate::reject::Reject;
 use crate::seams::{Buckets, Ledger};
 use crate::stages::accept::Submitted;
-use crate::stages::authenticate::{Refused, Scheme, Verified};
+use crate::stages::authenticate::Refused;
+use crate::stages::beforehand::{is_limited_by_rate_alone, unseen};
 use crate::token::Denied;
 use crate::units::{NanoUsd, UnixMillis};
 
@@ -91,58 +91,6 @@ pub async fn admit<L: Ledger, B: Buckets>(
     }
 }
 
-/// Whether a caller may come now, as far as that is known before the ledger is asked: one who was sent away before has
-/// to wait as long as it was told, and of callers without a credential only so many may come in all.
-///
-/// # Errors
-/// [`Reject::RateLimited`].
-pub fn may_come<B: Buckets>(
-    caller: &Verified,
-    settings: &Settings,
-    buckets: &B,
-    now: UnixMillis,
-) -> Result<(), Reject> {
-    still_waits(caller, buckets, now)?;
-    within_the_strangers_share(caller, settings, buckets, now)
-}
-
-/// Sends away who was sent away before and has not waited yet.
-///
-/// # Errors
-/// [`Reject::RateLimited`].
-pub fn still_waits<B: Buckets>(caller: &Verified, buckets: &B, now: UnixMillis) -> Result<(), Reject> {
-    if is_limited_by_rate_alone(caller)
-        && let Some((wait, standing)) = buckets.wait_of(&caller.subject().to_string(), caller.plan(), now)
-    {
-        return Err(Reject::RateLimited(Refusal::Rate(wait), Box::new(standing)));
-    }
-    Ok(())
-}
-
-/// Sends callers without a credential away while too many of them come.
-///
-/// # Errors
-/// [`Reject::RateLimited`].
-pub fn within_the_strangers_share<B: Buckets>(
-    caller: &Verified,
-    settings: &Settings,
-    buckets: &B,
-    now: UnixMillis,
-) -> Result<(), Reject> {
-    if caller.scheme() != Scheme::Anonymous {
-        return Ok(());
-    }
-    buckets.take_of_strangers(now).map_err(|wait| {
-        let level = Level { remaining: 0, next_in: wait };
-        unseen(caller.plan(), settings, Refusal::Rate(wait), level, now)
-    })
-}
-
-/// One who signs also waits where its nonces fill their memory, and hears of one that was seen before.
-fn is_limited_by_rate_alone(caller: &Verified) -> bool {
-    caller.shown().nonce.is_none()
-}
-
 async fn ticket<L: Ledger, B: Buckets>(
     submitted: &Submitted,
     request_id: &str,
@@ -208,16 +156,6 @@ async fn ticket<L: Ledger, B: Buckets>(
             }
             Err(refused(&other))
         }
-    }
-}
-
-/// A refusal without the ledger: but for `level`, its caller stands like a machine never seen. A plan that is not
-/// configured is refused as the ledger does.
-#[must_use]
-pub fn unseen(plan: &str, settings: &Settings, reason: Refusal, level: Level, now: UnixMillis) -> Reject {
-    match Standing::unseen(plan, &settings.limits, level, now) {
-        Some(standing) => Reject::RateLimited(reason, Box::new(standing)),
-        None => refused(&Outcome::UnknownPlan),
     }
 }
 

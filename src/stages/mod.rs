@@ -8,6 +8,7 @@ pub mod answer;
 pub mod ask;
 pub mod attempts;
 pub mod authenticate;
+pub mod beforehand;
 pub mod body;
 pub mod breaker;
 pub mod enrol;

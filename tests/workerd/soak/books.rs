@@ -40,7 +40,8 @@ impl Books {
         let waiting = |look: &Overview| -> u64 {
             look.shards().iter().filter_map(|shard| shard["log"]["waiting"].as_u64()).sum()
         };
-        let look = wait_for(Duration::from_secs(400), || {
+        // Each batch that left only because it was full is one of KV's allowance, of which there is one in 96 seconds.
+        let look = wait_for(Duration::from_secs(900), || {
             let look = Overview::of(&worker, settings);
             (waiting(&look) == 0 && look.total("open_reservations") == 0).then_some(look)
         });

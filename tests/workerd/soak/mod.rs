@@ -23,7 +23,8 @@ use crate::support::gateway::Settings;
 
 /// Tokens of every call, prompt and completion, as the model tells.
 const TOKENS: (u64, u64) = (1_000, 50);
-const SHARDS: &str = "4";
+/// So many that each keeps what comes while KV refuses twice running: 1 MiB beyond what is due, for 15 seconds.
+const SHARDS: &str = "8";
 
 /// How long each part takes.
 struct Plan {
