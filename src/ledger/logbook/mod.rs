@@ -115,7 +115,8 @@ pub struct Logbook {
     /// The last record of the one that KV refused or does not have: it may arrive there all the same, as late
     /// as it likes, and must find nothing else under its key.
     again: Option<u64>,
-    retry_at: UnixMillis,
+    /// When that was, by the platform's clock, and how long the next try waits from then on.
+    refused_at: UnixMillis,
     retry_after: Duration,
 }
 
@@ -234,11 +235,18 @@ impl Logbook {
     /// Whether a batch should leave now. `dense` traffic waits a little for company.
     #[must_use]
     pub fn is_due(&self, dense: bool, now: UnixMillis) -> bool {
-        if self.sent.is_some() || self.entries.is_empty() || now < self.retry_at {
+        if self.sent.is_some() || self.entries.is_empty() {
             return false;
         }
         let waited = !dense || now.since(self.oldest_at) >= COMPANY;
         self.bytes >= FULL_BYTES || (waited && now >= self.next_allowed())
+    }
+
+    /// Whether it is long enough ago that KV refused a batch. By the platform's clock: the ledger's may stand still for as
+    /// long as it ran ahead, and there is not room for what comes meanwhile.
+    #[must_use]
+    pub fn may_try(&self, platform: UnixMillis) -> bool {
+        platform < self.refused_at || platform.since(self.refused_at) >= self.retry_after
     }
 
     /// When the allowance lets the next batch go, at the earliest.
@@ -246,7 +254,7 @@ impl Logbook {
     pub fn next_allowed(&self) -> UnixMillis {
         let depth = WRITE_EVERY.saturating_mul(u32::try_from(WRITES_AT_ONCE.saturating_sub(1)).unwrap_or(0));
         let earliest = self.allowance.millis().saturating_sub(u64::try_from(depth.as_millis()).unwrap_or(0));
-        UnixMillis::from_millis(earliest).max(self.retry_at)
+        UnixMillis::from_millis(earliest)
     }
 
     /// All that waits, for KV, or the batch that was refused, as it was. The caller makes it durable, and that
@@ -304,15 +312,15 @@ impl Logbook {
         self.forget_chunks();
     }
 
-    /// KV does not have the batch up to `last`.
-    pub fn refused(&mut self, last: u64, now: UnixMillis) {
+    /// KV does not have the batch up to `last`, at a moment of the platform's clock.
+    pub fn refused(&mut self, last: u64, platform: UnixMillis) {
         if self.sent != Some(last) {
             return;
         }
         self.sent = None;
         self.again = Some(last);
         self.retry_after = self.retry_after.saturating_mul(2).clamp(RETRY_AFTER, RETRY_AT_MOST);
-        self.retry_at = now.plus(self.retry_after);
+        self.refused_at = platform;
     }
 
     fn forget_chunks(&mut self) {

@@ -107,15 +107,15 @@ fn what_kv_refuses_is_kept_within_a_bound_and_the_rest_is_counted() {
     let _ = book.store();
     assert_eq!(book.counts(), (419, 81));
     for (second, wait) in [(0, 5), (5, 10), (15, 20)] {
-        assert!(book.is_due(true, at(second)), "{second}");
+        assert!(book.may_try(at(second)) && book.is_due(true, at(second)), "{second}");
         let last = book.take_batch(at(second)).unwrap().last;
         book.refused(last, at(second));
-        assert!(!book.is_due(true, at(second + wait - 1)));
+        assert!(!book.may_try(at(second + wait - 1)) && book.is_due(true, at(second + wait)));
     }
     let batch = book.take_batch(at(35)).unwrap();
     assert_eq!(batch.key, "m:81");
     book.written(batch.last, at(35));
-    assert!(book.is_empty());
+    assert!(book.is_empty() && book.may_try(at(35)));
 }
 
 #[test]

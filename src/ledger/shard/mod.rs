@@ -263,7 +263,7 @@ impl Shard {
 
     /// A batch of the log that should leave now. The main row is written in the same step.
     fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        if !self.logbook.is_due(self.pace.is_dense(now), now) {
+        if !self.logbook.may_try(self.platform) || !self.logbook.is_due(self.pace.is_dense(now), now) {
             return None;
         }
         let batch = self.logbook.take_batch(now);
@@ -285,9 +285,8 @@ impl Shard {
 
     /// What became of the batch up to record `last`: whether KV has it.
     pub fn batch_ended(&mut self, last: u64, written: bool, now: UnixMillis) {
-        let now = self.clock.max(now);
         if written {
-            self.logbook.written(last, now);
+            self.logbook.written(last, self.clock.max(now));
         } else {
             self.logbook.refused(last, now);
         }

@@ -46,6 +46,20 @@ fn it_is_set_where_something_waits_for_it() {
 }
 
 #[test]
+fn what_kv_refused_is_tried_again_after_five_seconds_though_the_ledgers_clock_stands_still() {
+    // A clock that was set back does not say how long ago that was.
+    for (moment, is_tried) in [(NOON, false), (after(4_999), false), (after(5_000), true), (before(1), true)]
+    {
+        let mut shard = Shard { clock: after(120_000), ..shard(1) };
+        shard.logbook.add("m".to_owned(), "{}".to_owned(), NOON);
+        let batch = shard.tidy(NOON).unwrap().and_then(|step| step.batch).expect("one leaves");
+        shard.batch_ended(batch.last, false, NOON);
+        let again = shard.tidy(moment).unwrap().and_then(|step| step.batch);
+        assert_eq!(again.is_some(), is_tried, "{moment:?}");
+    }
+}
+
+#[test]
 fn rows_of_another_day_are_swept_where_there_may_be_any() {
     for (has_spilled, swept, before) in
         [(true, YESTERDAY, Some(TODAY)), (true, TODAY, None), (false, YESTERDAY, None)]
