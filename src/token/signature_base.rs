@@ -93,9 +93,12 @@ pub fn signature_base<H: Fn(&str) -> Option<String>>(
             return Err(Denied::UnsupportedComponent);
         }
         let value = message.component(name)?;
-        base.push_str(&format!("\"{name}\": {value}\n"));
+        for part in ["\"", name, "\": ", &value, "\n"] {
+            base.push_str(part);
+        }
     }
-    base.push_str(&format!("\"@signature-params\": {parameters}"));
+    base.push_str("\"@signature-params\": ");
+    base.push_str(parameters);
     Ok(base)
 }
 
