@@ -1,6 +1,6 @@
-//! Load at the highest rate that the machine holds while everything fails at random: the model, KV, the cache, the
-//! ledger, the clock, and every process at once. Whatever happens, no answer is one that docs/guarantees.md does not
-//! have, and in the end the ledger, its log and the model's own books agree to the nano-dollar.
+//! Load by clients who ask almost as fast as they are answered while everything fails at random: the model, KV, the
+//! cache, the ledger, the clock, and every process at once. Whatever happens, no answer is one that docs/guarantees.md
+//! does not have, and in the end the ledger, its log and the model's own books agree to the nano-dollar.
 //!
 //! `make soak` runs the long one, which also looks at memory.
 
@@ -29,6 +29,8 @@ const SHARDS: &str = "8";
 /// in each of the five isolates, also in those of the storage's stand-ins, where collections are rare: what is alive
 /// after one (`--trace-gc`) is 0.3 to 2 MB from the first to the last.
 const WARM_AFTER: u64 = 5;
+/// From then on, as a share.
+const MOST_GROWTH: f64 = 0.05;
 
 /// How long each part takes.
 struct Plan {
@@ -54,7 +56,7 @@ fn in_half_a_minute_of_bad_weather_ledger_log_and_bill_agree() {
 
 #[test]
 #[ignore = "takes seventeen minutes and both cores: make soak"]
-fn in_seventeen_minutes_of_bad_weather_ledger_log_and_bill_agree_and_memory_stays_flat() {
+fn in_seventeen_minutes_of_bad_weather_ledger_log_and_bill_agree_and_a_warm_process_grows_no_further() {
     let memory = soak(&Plan::seconds(60, 60 * (WARM_AFTER + 10), 60));
     println!("{memory}");
     let growth_since = |minute: u64| {
@@ -65,9 +67,11 @@ fn in_seventeen_minutes_of_bad_weather_ledger_log_and_bill_agree_and_memory_stay
         println!("after minute {minute} {early:.1}, in the last {last:.1}: {:+.1} %", growth * 100.0);
         growth
     };
-    growth_since(2);
+    if growth_since(2) >= MOST_GROWTH {
+        println!("That is more than is aimed at, as it was not warm yet.");
+    }
     let growth = growth_since(WARM_AFTER + 2);
-    assert!(growth < 0.05, "workerd's memory grew by {:.1} %", growth * 100.0);
+    assert!(growth < MOST_GROWTH, "workerd's memory grew by {:.1} %", growth * 100.0);
 }
 
 fn soak(plan: &Plan) -> Memory {
