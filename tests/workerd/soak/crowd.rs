@@ -270,7 +270,11 @@ impl Crowd {
             504 => is("upstream-timeout") && kind.needs_the_model(),
             _ => false,
         };
-        if !is_promised {
+        let is_whole = reply.header("x-request-id").is_some()
+            && (reply.status != 503 || reply.header("retry-after").is_some())
+            // The questions that a rule knows need nothing that fails.
+            && (kind != Kind::Rule || reply.status != 200 || reply.json()["source"] == "rules");
+        if !(is_promised && is_whole) {
             self.broken.lock().expect("nobody panicked").push(format!("{kind:?} at {asked_at:?}: {reply:?}"));
         }
         let id = reply.header("x-request-id").unwrap_or_default().to_owned();
