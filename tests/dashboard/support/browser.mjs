@@ -73,6 +73,12 @@ export async function signIn(page, token) {
 
 /** Waits until what the page reads has been read. */
 export async function settled(page) {
+  // A click that changes the address is heard of in a task of its own, after it has returned.
+  await page.evaluate(async () => {
+    for (let frame = 0; frame < 2; frame += 1) {
+      await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    }
+  });
   await page.locator("main h1").first().waitFor();
   await page.waitForFunction(
     () =>
