@@ -411,6 +411,33 @@ fn in_dense_traffic_a_crash_admits_no_nonce_twice_and_is_over_in_seconds() {
     assert!(matches!(objects.send("other", look("other", credential), later), Outcome::Standing(_)));
 }
 
+#[test]
+fn after_a_crash_of_a_ledger_whose_clock_was_ahead_what_is_signed_waits_until_that_has_caught_up() {
+    let mut objects = Objects::new(unhurried(limits()));
+    for nonce in 0..100 {
+        let now = at(120_000 + nonce * 10);
+        assert!(
+            is_reserved(&objects.send("m", signed(&nonce.to_string(), nonce, now, false), now)),
+            "{nonce}"
+        );
+    }
+    let look_at = |objects: &mut Objects, millis| {
+        let now = at(millis);
+        let nonce = Some(Nonce { hash: 1_000 + millis, fresh_until: now.plus(Duration::from_secs(300)) });
+        objects.send("other", look("other", Credential { nonce, ..Credential::default() }), now)
+    };
+    // The clock is put right, which by itself is no reason to wait.
+    assert!(matches!(look_at(&mut objects, 2_000), Outcome::Standing(_)));
+    objects.crash();
+    for millis in [3_000, 60_000, 120_000] {
+        let outcome = look_at(&mut objects, millis);
+        assert!(matches!(outcome, Outcome::Unavailable), "{millis}: {outcome:?}");
+        let unsigned = objects.send("other", look("other", Credential::default()), at(millis));
+        assert!(matches!(unsigned, Outcome::Standing(_)), "{millis}: {unsigned:?}");
+    }
+    assert!(matches!(look_at(&mut objects, 128_000), Outcome::Standing(_)));
+}
+
 /// Reservations that are open, and requests of which a crash took them.
 fn open(objects: &mut Objects, now: UnixMillis) -> u64 {
     match objects.exchange(Message { to: 0, of: 1, command: Some(Command::State), ..Message::default() }, now)

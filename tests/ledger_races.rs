@@ -274,7 +274,7 @@ fn a_batch_whose_records_were_dropped_does_not_stop_the_log() {
     let mut again = Logbook::restored(stored);
     own.into_iter().for_each(|(_, entries)| again.take_in(entries));
     assert!(
-        again.unsure().is_some() || again.is_due(false, at(1_000_000)),
+        again.unsure().is_some() || again.is_due(false, at(1_000_000), at(1_000_000)),
         "nobody looks for the batch, nothing is ever sent again"
     );
 }

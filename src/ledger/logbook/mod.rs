@@ -232,21 +232,17 @@ impl Logbook {
         (0..).find(|slot| self.chunks.iter().all(|chunk| chunk.slot != *slot)).unwrap_or(0)
     }
 
-    /// Whether a batch should leave now. `dense` traffic waits a little for company.
+    /// Whether a batch should leave now. `dense` traffic waits a little for company. For how long KV is left alone after
+    /// a refusal goes by the platform's clock: the ledger's may stand still for as long as it ran ahead, and there is not
+    /// room for what comes meanwhile.
     #[must_use]
-    pub fn is_due(&self, dense: bool, now: UnixMillis) -> bool {
-        if self.sent.is_some() || self.entries.is_empty() {
+    pub fn is_due(&self, dense: bool, now: UnixMillis, platform: UnixMillis) -> bool {
+        let is_left_alone = platform >= self.refused_at && platform.since(self.refused_at) < self.retry_after;
+        if is_left_alone || self.sent.is_some() || self.entries.is_empty() {
             return false;
         }
         let waited = !dense || now.since(self.oldest_at) >= COMPANY;
         self.bytes >= FULL_BYTES || (waited && now >= self.next_allowed())
-    }
-
-    /// Whether it is long enough ago that KV refused a batch. By the platform's clock: the ledger's may stand still for as
-    /// long as it ran ahead, and there is not room for what comes meanwhile.
-    #[must_use]
-    pub fn may_try(&self, platform: UnixMillis) -> bool {
-        platform < self.refused_at || platform.since(self.refused_at) >= self.retry_after
     }
 
     /// When the allowance lets the next batch go, at the earliest.

@@ -18,7 +18,7 @@ fn without_allowance() -> Logbook {
     let mut book = Logbook::default();
     for number in 0..90 {
         fill(&mut book, 1);
-        assert!(book.is_due(false, at(0)), "{number}");
+        assert!(book.is_due(false, at(0), at(0)), "{number}");
         let batch = book.take_batch(at(0)).unwrap();
         book.written(batch.last, at(0));
     }
@@ -29,16 +29,20 @@ fn without_allowance() -> Logbook {
 fn a_record_leaves_once() {
     let mut book = Logbook::default();
     add(&mut book, 0, 5);
-    assert!(book.is_due(false, at(0)) && !book.is_due(true, at(0)) && book.is_due(true, at(2)));
+    assert!(
+        book.is_due(false, at(0), at(0))
+            && !book.is_due(true, at(0), at(0))
+            && book.is_due(true, at(2), at(2))
+    );
     let batch = book.take_batch(at(0)).unwrap();
     let stored = book.store().0;
     add(&mut book, 1, 5);
     assert_eq!((batch.key.as_str(), batch.value.as_str(), batch.last), ("m:0", "00000", 0));
-    assert!(!book.is_due(false, at(9)), "one write at a time");
+    assert!(!book.is_due(false, at(9), at(9)), "one write at a time");
     // A crash before the row knows of the write: the same key, the same record.
     let mut again = Logbook::restored(stored);
     assert_eq!(again.unsure(), Some(batch.clone()));
-    assert!(!again.is_due(false, at(9)), "first it is looked for");
+    assert!(!again.is_due(false, at(9), at(9)), "first it is looked for");
     again.refused(0, at(9));
     assert_eq!(again.take_batch(at(14)), Some(batch.clone()), "KV does not have it");
     book.written(batch.last, at(1));
@@ -51,7 +55,7 @@ fn a_days_writes_stay_within_the_allowance() {
     let mut writes = 0;
     for second in 0..86_400 {
         book.add(format!("m:{second}"), "{}".to_owned(), at(second));
-        if book.is_due(false, at(second)) {
+        if book.is_due(false, at(second), at(second)) {
             let batch = book.take_batch(at(second)).unwrap();
             book.written(batch.last, at(second));
             writes += 1;
@@ -107,15 +111,22 @@ fn what_kv_refuses_is_kept_within_a_bound_and_the_rest_is_counted() {
     let _ = book.store();
     assert_eq!(book.counts(), (419, 81));
     for (second, wait) in [(0, 5), (5, 10), (15, 20)] {
-        assert!(book.may_try(at(second)) && book.is_due(true, at(second)), "{second}");
+        // The ledger's clock stands still: it was ahead.
+        let is_due = |platform| book.is_due(true, at(0), at(platform));
+        assert!(is_due(second), "{second}");
         let last = book.take_batch(at(second)).unwrap().last;
         book.refused(last, at(second));
-        assert!(!book.may_try(at(second + wait - 1)) && book.is_due(true, at(second + wait)));
+        for early in [second, second + wait - 1] {
+            assert!(!book.is_due(true, at(999), at(early)), "{early}");
+        }
     }
+    assert!(book.is_due(true, at(0), at(14)), "the platform's clock was set back");
     let batch = book.take_batch(at(35)).unwrap();
     assert_eq!(batch.key, "m:81");
     book.written(batch.last, at(35));
-    assert!(book.is_empty() && book.may_try(at(35)));
+    assert!(book.is_empty());
+    add(&mut book, 500, 1);
+    assert!(book.is_due(false, at(35), at(20)), "what KV took makes up for what it refused");
 }
 
 #[test]
@@ -142,11 +153,11 @@ fn after_ninety_writes_one_comes_each_96_seconds_or_with_three_megabytes() {
     let mut book = without_allowance();
     fill(&mut book, 1);
     assert_eq!(book.next_allowed(), at(96));
-    assert!(!book.is_due(false, at(95)) && book.is_due(false, at(96)));
+    assert!(!book.is_due(false, at(95), at(95)) && book.is_due(false, at(96), at(96)));
     fill(&mut book, 3 * 1_048_576 - 2);
-    assert!(!book.is_due(true, at(1)));
+    assert!(!book.is_due(true, at(1), at(1)));
     fill(&mut book, 1);
-    assert!(book.is_due(true, at(1)), "nor do they wait for company");
+    assert!(book.is_due(true, at(1), at(1)), "nor do they wait for company");
 }
 
 #[test]

@@ -121,8 +121,7 @@ impl Shard {
     /// After a batch has left: the records that came while it was under way, where no other traffic
     /// will take them along soon.
     pub fn next_batch(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
-        let is_due = self.logbook.may_try(now) && self.logbook.is_due(self.pace.is_dense(now), now);
-        if is_due { self.tidy(now) } else { Ok(None) }
+        if self.logbook.is_due(self.pace.is_dense(now), now, now) { self.tidy(now) } else { Ok(None) }
     }
 
     /// Which rows of machines are stale, where there may be any.

@@ -263,7 +263,7 @@ impl Shard {
 
     /// A batch of the log that should leave now. The main row is written in the same step.
     fn batch(&mut self, now: UnixMillis) -> Option<Batch> {
-        if !self.logbook.may_try(self.platform) || !self.logbook.is_due(self.pace.is_dense(now), now) {
+        if !self.logbook.is_due(self.pace.is_dense(now), now, self.platform) {
             return None;
         }
         let batch = self.logbook.take_batch(now);
