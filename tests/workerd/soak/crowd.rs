@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::questions::{Kind, TURNS, new_question, popular_question};
 use crate::front_door::NO_CV2;
 use crate::support::biller::Calls;
 use crate::support::client::Reply;
@@ -17,55 +18,13 @@ use crate::support::credentials::{Key, bearer, claims};
 use crate::support::door::Door;
 use crate::support::gateway::{Settings, request_body};
 use crate::support::load::{Line, written};
-use crate::support::random_word;
 use crate::support::signing::ToSign;
 
 /// Clients that ask at a time.
 pub const AT_ONCE: usize = 32;
 const MACHINES: usize = 200;
-/// Questions that many ask.
-const POPULAR: usize = 20;
 /// Between an answer and the next request of the same client.
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// A question that nobody asked before, and no rule knows. All are equally long, so that they cost the same.
-pub fn new_question() -> String {
-    format!("ERROR: nobody knows {}", random_word())
-}
-
-fn popular_question(number: usize) -> String {
-    let letter = ('a'..='t').nth(number % POPULAR).unwrap_or('z');
-    format!("ERROR: nobody knows {}", letter.to_string().repeat(16))
-}
-
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    New,
-    Popular,
-    Rule,
-    OldClient,
-    Signed,
-    HangsUp,
-    Look,
-    Stranger,
-}
-
-impl Kind {
-    /// Where the model fails, there is nothing else to answer with, and the interface can say so.
-    const fn needs_the_model(self) -> bool {
-        matches!(self, Self::New | Self::Popular | Self::Signed)
-    }
-}
-
-/// In turn, as often as they come.
-const TURNS: [Kind; 20] = {
-    use Kind::{HangsUp, Look, New, OldClient, Popular, Rule, Signed, Stranger};
-    [
-        New, Rule, New, Popular, New, Signed, New, OldClient, Rule, New, Stranger, New, Popular, New,
-        OldClient, Rule, New, Look, New, HangsUp,
-    ]
-};
 
 /// Whether something is excused: while it is begun, and until a moment, in milliseconds since the crowd came.
 #[derive(Default)]
@@ -85,11 +44,15 @@ pub struct Crowd {
     key: Key,
     /// That the ledger refuses.
     pub ledger: Excuse,
+    /// That it refuses what is signed: it may have forgotten nonces.
+    pub nonces: Excuse,
     /// That the model fails.
     pub model: Excuse,
     busy: Mutex<Duration>,
     counts: Mutex<BTreeMap<(Kind, u16), u64>>,
     unanswered: AtomicU64,
+    /// Sent once more, as the connection had ended that the client kept.
+    resent: AtomicU64,
     /// The ids of what was answered after it was admitted.
     answered: Mutex<HashSet<String>>,
     /// Failures of the model that the weather does not excuse: the books have to.
@@ -114,10 +77,12 @@ impl Crowd {
             tokens: (0..MACHINES).map(token).collect(),
             key,
             ledger: Excuse::default(),
+            nonces: Excuse::default(),
             model: Excuse::default(),
             busy: Mutex::default(),
             counts: Mutex::default(),
             unanswered: AtomicU64::new(0),
+            resent: AtomicU64::new(0),
             answered: Mutex::default(),
             failed: Mutex::default(),
             broken: Mutex::default(),
@@ -184,7 +149,7 @@ impl Crowd {
         );
         let failed = self.failed.lock().expect("nobody panicked");
         let unfounded: Vec<&String> =
-            failed.iter().filter(|id| calls.get(*id).is_none_or(|calls| calls.told == calls.made)).collect();
+            failed.iter().filter(|id| calls.get(*id).is_none_or(|calls| calls.failed == 0)).collect();
         assert!(unfounded.is_empty(), "the model did not fail in {unfounded:?}");
     }
 
@@ -211,10 +176,12 @@ impl Crowd {
             }
             let now = self.port.load(Ordering::SeqCst);
             if now != port {
+                self.resent.fetch_add(line.resent, Ordering::Relaxed);
                 (port, line) = (now, Line::to(now));
             }
             std::thread::sleep(PAUSE);
         }
+        self.resent.fetch_add(line.resent, Ordering::Relaxed);
     }
 
     fn request(&self, kind: Kind, machine: usize, port: u16) -> Vec<u8> {
@@ -264,7 +231,12 @@ impl Crowd {
             401 => is("unauthenticated") && kind == Kind::Stranger,
             // Somebody who looks too often.
             429 => is("rate-limited") && kind == Kind::Look,
-            503 => is("ledger-unavailable") && self.is_excused(&self.ledger, asked_at),
+            503 => {
+                let may_refuse = |excuse| self.is_excused(excuse, asked_at);
+                let is_excused =
+                    may_refuse(&self.ledger) || (kind == Kind::Signed && may_refuse(&self.nonces));
+                is("ledger-unavailable") && is_excused
+            }
             // Old clients hear of it in an answer, and nobody else needs the model.
             502 => is("upstream-failed") && kind.needs_the_model(),
             504 => is("upstream-timeout") && kind.needs_the_model(),
@@ -296,10 +268,10 @@ impl Display for Crowd {
         let counts = self.counts.lock().expect("nobody panicked");
         let all: u64 = counts.values().sum();
         let seconds = self.busy.lock().expect("nobody panicked").as_secs_f64();
-        let unanswered = self.unanswered();
+        let [unanswered, resent] = [&self.unanswered, &self.resent].map(|count| count.load(Ordering::SeqCst));
         write!(
             formatter,
-            "{all} answers in {seconds:.0} s, {:.0} a second, {unanswered} requests without one:",
+            "{all} answers in {seconds:.0} s, {:.0} a second, {resent} requests sent twice, {unanswered} without an answer:",
             all as f64 / seconds
         )?;
         counts

@@ -9,53 +9,70 @@ use crate::support::fleet::Fleet;
 const EVERY: Duration = Duration::from_secs(1);
 /// What is compared is the median of so long, for what is in use rises and falls with each collection of garbage.
 const WINDOW: Duration = Duration::from_secs(60);
+/// How the inspector names the isolate of the Worker and its ledger.
+const WORKER: &str = "core:user:worker";
 
-/// Looks, each with its time since the first.
-pub struct Memory(Vec<(Duration, u64)>);
+/// Bytes, each with the time since looking began.
+type Looks = Vec<(Duration, u64)>;
+
+pub struct Memory {
+    resident: Looks,
+    /// What is left on the Worker's heaps after a collection.
+    alive: Looks,
+}
 
 impl Memory {
-    /// Looks every second while `deed` is done.
+    /// Looks every second while `deed` is done. Of an inspected fleet the isolates collect their garbage all the time, as
+    /// they have to on the platform, where one has 128 MB: workerd alone has no such limit, and under load lets garbage
+    /// lie until it has more than a gigabyte (github.com/cloudflare/workerd/issues/6824).
     pub fn watched(fleet: &Fleet, deed: impl FnOnce()) -> Self {
         let (over, started) = (AtomicBool::new(false), Instant::now());
         let group = fleet.group().expect("they run");
+        let looks = |bytes: &dyn Fn() -> Option<u64>| {
+            let mut looks = Looks::new();
+            while !over.load(Ordering::SeqCst) {
+                looks.extend(bytes().map(|bytes| (started.elapsed(), bytes)));
+                std::thread::sleep(EVERY);
+            }
+            looks
+        };
         std::thread::scope(|scope| {
-            let watcher = scope.spawn(|| {
-                let mut looks = Vec::new();
-                while !over.load(Ordering::SeqCst) {
-                    looks.extend(resident(group).map(|bytes| (started.elapsed(), bytes)));
-                    std::thread::sleep(EVERY);
-                }
-                Self(looks)
-            });
-            // Also when the deed fails, or the watcher would never end.
-            let watch_ends = Over(&over);
+            let resident = scope.spawn(|| looks(&|| resident(group)));
+            let alive = scope.spawn(|| looks(&|| fleet.collect()?.get(WORKER).copied()));
+            // Also when the deed fails, or the looks would never end.
+            let looks_end = Over(&over);
             deed();
-            drop(watch_ends);
-            watcher.join().expect("the watcher did not panic")
+            drop(looks_end);
+            let [resident, alive] = [resident, alive].map(|looks| looks.join().expect("no look panicked"));
+            Self { resident, alive }
         })
     }
 
-    /// Bytes in the minute after `warm`, and in the last minute.
-    pub fn compared(&self, warm: Duration) -> Option<(u64, u64)> {
-        let end = self.0.last()?.0;
-        Some((self.median(warm, warm + WINDOW)?, self.median(end.checked_sub(WINDOW)?, end)?))
+    /// Bytes in memory in the minute after `early`, and in the last minute.
+    pub fn compared(&self, early: Duration) -> Option<(u64, u64)> {
+        let end = self.resident.last()?.0;
+        let median_from = |from| median(&self.resident, from);
+        Some((median_from(early)?, median_from(end.checked_sub(WINDOW)?)?))
     }
+}
 
-    fn median(&self, from: Duration, until: Duration) -> Option<u64> {
-        let mut looks: Vec<u64> =
-            self.0.iter().filter(|(at, _)| (from..=until).contains(at)).map(|(_, bytes)| *bytes).collect();
-        looks.sort_unstable();
-        looks.get(looks.len() / 2).copied()
-    }
+fn median(looks: &Looks, from: Duration) -> Option<u64> {
+    let window = from..=from + WINDOW;
+    let mut looks: Vec<u64> =
+        looks.iter().filter(|(at, _)| window.contains(at)).map(|(_, bytes)| *bytes).collect();
+    looks.sort_unstable();
+    looks.get(looks.len() / 2).copied()
 }
 
 impl Display for Memory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("memory of workerd, median of each minute in MiB:")?;
-        for minute in 0.. {
-            let from = WINDOW * minute;
-            let Some(bytes) = self.median(from, from + WINDOW) else { return Ok(()) };
-            write!(formatter, " {}", bytes >> 20)?;
+        let Self { resident, alive } = self;
+        for (what, looks) in [("memory of workerd", resident), ("\nalive in the Worker's isolate", alive)] {
+            write!(formatter, "{what}, median of each minute in MiB:")?;
+            let medians = (0..).map_while(|minute| median(looks, WINDOW * minute));
+            for bytes in medians {
+                write!(formatter, " {:.1}", bytes as f64 / f64::from(1 << 20))?;
+            }
         }
         Ok(())
     }

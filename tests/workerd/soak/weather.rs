@@ -28,8 +28,10 @@ const UNWELL: [Deed; 5] = [Fail, HangUp, NoUsage, Hang, Fail];
 
 /// For how long the ledger may refuse after it could not be reached: what was under way.
 const LEDGER_RECOVERS: Duration = Duration::from_secs(2);
-/// The same after a crash, which may have made it forget nonces of three seconds.
+/// The same after a crash.
 const CRASH_RECOVERS: Duration = Duration::from_secs(6);
+/// For how long it may have forgotten nonces by then, by its own clock: what is signed within that time is refused.
+const NONCES_FORGOTTEN: Duration = Duration::from_secs(3);
 /// The same of the model: an upstream that failed ten times running is left alone for half a minute.
 const MODEL_RECOVERS: Duration = Duration::from_secs(40);
 /// And is well for so long from the beginning of one trouble to the next, so that there is time without an excuse.
@@ -68,6 +70,8 @@ pub struct Weather<'a> {
     history: Mutex<Vec<Trouble>>,
     /// When the model may be unwell again.
     model_is_well_until: Mutex<Instant>,
+    /// When the ledger's clock, which never goes back, is right again.
+    clock_is_right_at: Mutex<Instant>,
     accidents: Mutex<Vec<String>>,
 }
 
@@ -75,13 +79,14 @@ impl<'a> Weather<'a> {
     /// Fair at first.
     pub fn over(fleet: &'a Fleet, model: &'a Biller, crowd: &'a Crowd) -> Self {
         crowd.goes_to(fleet.member("worker").port());
-        let model_is_well_until = Mutex::new(Instant::now());
+        let now = || Mutex::new(Instant::now());
         Self {
             fleet,
             model,
             crowd,
             history: Mutex::default(),
-            model_is_well_until,
+            model_is_well_until: now(),
+            clock_is_right_at: now(),
             accidents: Mutex::default(),
         }
     }
@@ -122,6 +127,12 @@ impl<'a> Weather<'a> {
         may_be
     }
 
+    /// For how long the ledger's clock is still ahead.
+    fn clock_is_wrong_for(&self) -> Duration {
+        let is_right_at = *self.clock_is_right_at.lock().expect("nobody panicked");
+        is_right_at.saturating_duration_since(Instant::now())
+    }
+
     fn brings(&self, trouble: Trouble) {
         let crowd = self.crowd;
         match trouble {
@@ -146,16 +157,21 @@ impl<'a> Weather<'a> {
                 crowd.begin(&crowd.model);
                 let off = i64::try_from(random_below(240_000)).expect("a small number") - 120_000;
                 self.outage(&json!({ "clock": off }), 500 + random_below(2_000));
+                let is_right_at = Instant::now() + Duration::from_millis(off.try_into().unwrap_or(0));
+                let mut known = self.clock_is_right_at.lock().expect("nobody panicked");
+                *known = is_right_at.max(*known);
                 crowd.end(&crowd.model, CLOCK_RECOVERS);
             }
             Trouble::Crash => {
                 crowd.begin(&crowd.ledger);
+                crowd.begin(&crowd.nonces);
                 crowd.begin(&crowd.model);
                 self.read_console();
                 self.fleet.crash();
                 self.fleet.run();
                 crowd.goes_to(self.fleet.member("worker").port());
                 crowd.end(&crowd.ledger, CRASH_RECOVERS);
+                crowd.end(&crowd.nonces, self.clock_is_wrong_for() + NONCES_FORGOTTEN + CRASH_RECOVERS);
                 crowd.end(&crowd.model, CLOCK_RECOVERS);
             }
         }

@@ -46,8 +46,8 @@ pub enum Count {
 pub struct Calls {
     /// How often.
     pub made: u64,
-    /// Of these, those whose usage it told.
-    pub told: u64,
+    /// Of these, those that it did not answer.
+    pub failed: u64,
 }
 
 struct Shared {
@@ -159,7 +159,7 @@ fn serve(shared: &Shared, stream: &TcpStream) {
             let mut calls = shared.calls.lock().expect("no thread panicked");
             let calls = calls.entry(trace).or_default();
             calls.made += 1;
-            calls.told += u64::from(deed == Deed::Answer);
+            calls.failed += u64::from(!matches!(deed, Deed::Answer | Deed::NoUsage));
         }
         // Booked before it answers: what is on its way may be lost.
         let cost = prices::bill(prompt, completion);

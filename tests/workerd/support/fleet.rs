@@ -1,6 +1,7 @@
 //! Several Workers in one workerd, each on a port of its own, with one ledger and one log: versions
 //! that stand side by side, settings that differ, a module of ours before the built Worker.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::{support_file, wait_for};
 /// Running Workers.
 pub struct Fleet {
     main: Option<&'static str>,
+    is_inspected: bool,
     // Before the folder that it writes to, so that it ends first.
     running: Mutex<Option<Running>>,
     folder: Folder,
@@ -40,8 +42,17 @@ impl Fleet {
 
     /// The same with a module of `tests/workerd/support` before each.
     pub fn start_behind(main: Option<&'static str>, workers: &[(&str, Settings)]) -> Self {
+        Self::begin(main, false, workers)
+    }
+
+    /// The same with workerd's inspector, for [`Fleet::collect`].
+    pub fn start_inspected(main: Option<&'static str>, workers: &[(&str, Settings)]) -> Self {
+        Self::begin(main, true, workers)
+    }
+
+    fn begin(main: Option<&'static str>, is_inspected: bool, workers: &[(&str, Settings)]) -> Self {
         show_logs_of_failed_tests();
-        let fleet = Self { main, running: Mutex::new(None), folder: Folder::new("fleet") };
+        let fleet = Self { main, is_inspected, running: Mutex::new(None), folder: Folder::new("fleet") };
         fleet.set(workers);
         fleet.run();
         fleet
@@ -72,6 +83,7 @@ impl Fleet {
         let printed_before = std::fs::read_to_string(&output).map_or(0, |text| text.lines().count());
         let process = Supervised::start("node".as_ref(), output, |command| {
             command.arg(support_file("fleet.mjs")).arg(self.list()).arg(self.folder.path().join("state"));
+            command.args(self.is_inspected.then_some("inspected"));
         });
         let ports = wait_for(Duration::from_secs(240), || {
             assert!(process.runs(), "the Workers did not start:\n{}", process.output());
@@ -93,6 +105,13 @@ impl Fleet {
     pub fn peak_memory(&self) -> Option<u64> {
         let running = self.running.lock().expect("no start failed");
         running.as_ref().expect("they run").process.peak_memory()
+    }
+
+    /// Has the isolates collect their garbage: bytes that each of those that did has left on its heaps, by its name.
+    /// `None` where they were not started with the inspector, or it does not answer.
+    pub fn collect(&self) -> Option<BTreeMap<String, u64>> {
+        let collector = self.is_inspected.then(|| self.member("collector"))?;
+        serde_json::from_value(Reply::of("GET", &collector.url("/"), &[], None)?.json()).ok()
     }
 
     /// Processor time that they have used so far.
