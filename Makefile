@@ -87,8 +87,8 @@ mutants: ## Change the sources place by place, and look that a test fails: ONLY=
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory $(CARGO_MUTANTS)
 	@python3 -B tests/mutants/mutants.py '$(CARGO_MUTANTS)' '$(ONLY)' $(if $(FILES),'$(FILES)')
 
-soak: build ## Fifteen minutes of load while everything fails at random; books agreed, memory flat: needs a quiet machine
-	@cargo test --locked --test workerd soak -- --ignored --nocapture
+soak: build ## Fifteen minutes of load while everything fails at random; books agreed, memory flat: needs a quiet machine; COLLECT=no
+	@SOAK_COLLECT='$(COLLECT)' cargo test --locked --test workerd soak -- --ignored --nocapture
 
 bench: build ## Measure it on loopback, 10 minutes; ONLY=table VARIANTS=regex SAVE=1: benches/gateway/README.md
 	@python3 scripts/locked.py build/.lock $(MAKE) --no-print-directory null-worker

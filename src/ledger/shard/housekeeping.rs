@@ -120,8 +120,10 @@ impl Shard {
 
     /// After a batch has left: the records that came while it was under way, where no other traffic
     /// will take them along soon.
-    pub fn next_batch(&mut self, now: UnixMillis) -> Result<Option<Step>, Unreadable> {
-        if self.logbook.is_due(self.pace.is_dense(now), now, now) { self.tidy(now) } else { Ok(None) }
+    pub fn next_batch(&mut self, platform: UnixMillis) -> Result<Option<Step>, Unreadable> {
+        let now = self.clock.max(platform);
+        let is_due = self.logbook.is_due(self.pace.is_dense(now), now, platform);
+        if is_due { self.tidy(platform) } else { Ok(None) }
     }
 
     /// Which rows of machines are stale, where there may be any.

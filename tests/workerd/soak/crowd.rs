@@ -216,7 +216,7 @@ impl Crowd {
 
     fn judge(&self, kind: Kind, reply: &Reply, asked_at: Duration) {
         *self.counts.lock().expect("nobody panicked").entry((kind, reply.status)).or_default() += 1;
-        for excuse in [&self.ledger, &self.model] {
+        for excuse in [&self.ledger, &self.nonces, &self.model] {
             if self.is_excused(excuse, asked_at) {
                 excuse.answers.fetch_add(1, Ordering::Relaxed);
             }
@@ -280,8 +280,9 @@ impl Display for Crowd {
         let part = |excuse: &Excuse| 100.0 * excuse.answers.load(Ordering::Relaxed) as f64 / all as f64;
         write!(
             formatter,
-            " answers that came while a failure was excused of the ledger {:.0} %, of the model {:.0} %",
+            " answers that came while a failure was excused of the ledger {:.0} %, of nonces {:.0} %, of the model {:.0} %",
             part(&self.ledger),
+            part(&self.nonces),
             part(&self.model)
         )
     }

@@ -22,9 +22,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Looks every second while `deed` is done. Of an inspected fleet the isolates collect their garbage all the time, as
-    /// they have to on the platform, where one has 128 MB: workerd alone has no such limit, and under load lets garbage
-    /// lie until it has more than a gigabyte (github.com/cloudflare/workerd/issues/6824).
+    /// Looks every second while `deed` is done. Of an inspected fleet the isolates are made to collect their garbage
+    /// all the time. On the platform each has 128 MB; workerd alone has no such limit, and under load lets garbage lie
+    /// until it has more than a gigabyte (github.com/cloudflare/workerd/issues/6824).
     pub fn watched(fleet: &Fleet, deed: impl FnOnce()) -> Self {
         let (over, started) = (AtomicBool::new(false), Instant::now());
         let group = fleet.group().expect("they run");
@@ -48,11 +48,13 @@ impl Memory {
         })
     }
 
-    /// Bytes in memory in the minute after `early`, and in the last minute.
-    pub fn compared(&self, early: Duration) -> Option<(u64, u64)> {
-        let end = self.resident.last()?.0;
-        let median_from = |from| median(&self.resident, from);
-        Some((median_from(early)?, median_from(end.checked_sub(WINDOW)?)?))
+    /// By which share memory, and what is alive in the Worker's isolate, grew from the minute after `early` to the last.
+    pub fn growths(&self, early: Duration) -> [Option<f64>; 2] {
+        [&self.resident, &self.alive].map(|looks| {
+            let last = looks.last()?.0.checked_sub(WINDOW)?;
+            let [early, last] = [median(looks, early)?, median(looks, last)?];
+            Some(last as f64 / early as f64 - 1.0)
+        })
     }
 }
 
@@ -68,8 +70,13 @@ impl Display for Memory {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { resident, alive } = self;
         for (what, looks) in [("memory of workerd", resident), ("\nalive in the Worker's isolate", alive)] {
-            write!(formatter, "{what}, median of each minute in MiB:")?;
-            let medians = (0..).map_while(|minute| median(looks, WINDOW * minute));
+            write!(
+                formatter,
+                "{what}, looked at {} times, median of each whole minute in MiB:",
+                looks.len()
+            )?;
+            let whole = looks.last().map_or(0, |(at, _)| at.as_secs() / WINDOW.as_secs());
+            let medians = (0..whole).filter_map(|minute| median(looks, WINDOW * u32::try_from(minute).ok()?));
             for bytes in medians {
                 write!(formatter, " {:.1}", bytes as f64 / f64::from(1 << 20))?;
             }
