@@ -15,6 +15,7 @@ const WORKER: &str = "core:user:worker";
 /// Bytes, each with the time since looking began.
 type Looks = Vec<(Duration, u64)>;
 
+/// What was seen of it.
 pub struct Memory {
     resident: Looks,
     /// What is left on the Worker's heaps after a collection.

@@ -28,7 +28,7 @@ const TOKENS: (u64, u64) = (1_000, 50);
 const SHARDS: &str = "8";
 /// From its third minute on, workerd's memory may grow by this share,
 const MOST_GROWTH: f64 = 0.05;
-/// and what is alive in the Worker's isolate by this: the few requests under way are a tenth of it.
+/// and what is alive in the Worker's isolate by this, of some 2 MiB: it is less where fewer requests are under way.
 const MOST_GROWTH_ALIVE: f64 = 0.25;
 
 /// How long each part takes.

@@ -190,3 +190,17 @@ fn calls_and_rows_are_counted_on_their_day() {
     shard.note_call(after(86_400_000));
     assert_eq!((shard.tallies.asked.requests, shard.tallies.asked.rows_read), (1, 0));
 }
+
+#[test]
+fn kvs_allowance_goes_by_the_ledgers_clock_also_where_that_is_ahead() {
+    let mut shard = shard(1);
+    for _ in 0..90 {
+        record(&mut shard);
+        let last = shard.logbook.take_batch(NOON).unwrap().last;
+        shard.logbook.written(last, NOON);
+    }
+    record(&mut shard);
+    assert_eq!(shard.next_batch(NOON), Ok(None), "one in 96 seconds");
+    shard.clock = after(96_000);
+    assert!(shard.next_batch(NOON).unwrap().is_some_and(|step| step.batch.is_some()));
+}
